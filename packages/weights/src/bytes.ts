@@ -1,0 +1,33 @@
+const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** The array's bytes with each element little-endian: a view where the machine is so, a swapped copy elsewhere. */
+export function littleEndianBytes(
+  array: Int8Array | Int16Array | Int32Array | Float32Array,
+): Uint8Array {
+  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  return hostIsLittleEndian ? bytes : swapped(bytes, array.BYTES_PER_ELEMENT);
+}
+
+/** Reads `count` little-endian integers of `bits` width from `offset`, on any machine. */
+export function readIntegers(
+  bytes: Uint8Array,
+  offset: number,
+  count: number,
+  bits: 8 | 16 | 32,
+): Int32Array {
+  const width = bits / 8;
+  // A copy: the bytes may start at any offset, typed arrays only at a multiple of their width.
+  const copy = bytes.slice(offset, offset + count * width);
+  const ordered = hostIsLittleEndian ? copy : swapped(copy, width);
+  if (bits === 8) return Int32Array.from(new Int8Array(ordered.buffer));
+  if (bits === 16) return Int32Array.from(new Int16Array(ordered.buffer));
+  return new Int32Array(ordered.buffer);
+}
+
+function swapped(bytes: Uint8Array, width: number): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(bytes.length);
+  for (let at = 0; at < bytes.length; at += width) {
+    for (let k = 0; k < width; k++) out[at + k] = bytes[at + width - 1 - k] as number;
+  }
+  return out;
+}
