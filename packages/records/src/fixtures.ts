@@ -1,0 +1,89 @@
+import type { RecordDraft, RecordOf } from './record.ts';
+import { keyFromSeed, type SiteKey } from './site-key.ts';
+
+/** A site's key for tests: seed of 32 equal bytes. */
+export function testKey(n: number): SiteKey {
+  return keyFromSeed(new Uint8Array(32).fill(n));
+}
+
+type Draft<K extends 'manifest' | 'update' | 'evaluation'> = Omit<RecordOf<K>, 'known'>;
+
+export function testManifest(author: SiteKey): Draft<'manifest'> {
+  return {
+    kind: 'manifest',
+    version: 1,
+    study: null,
+    author: author.id,
+    index: 0,
+    previous: null,
+    heads: [],
+    body: {
+      name: 'COVID-19 lesions',
+      task: { network: { width: 8, dropout: 0.25 }, classes: ['lung', 'lesion'] },
+      layout: [
+        { name: 'encoder/0/kernel', shape: [8, 3, 3, 3] },
+        { name: 'encoder/0/bias', shape: [8] },
+      ],
+      initialWeights: { digest: new Uint8Array(32).fill(9), bytes: 896 },
+      gridExponent: -20,
+      privacy: { profile: 'off' },
+      aggregation: { rule: 'weighted-mean' },
+      rounds: { count: 10, deadlineSeconds: 600, quorum: 1 },
+      roster: [
+        {
+          site: author.id,
+          name: 'Klinikum Süd',
+          role: 'trainer',
+          patients: 20,
+          addresses: ['/ip4/127.0.0.1/tcp/4001'],
+        },
+        { site: testKey(201).id, name: 'Validator', role: 'validator', patients: 0, addresses: [] },
+      ],
+    },
+  };
+}
+
+export function testUpdate(author: SiteKey, index = 1): Draft<'update'> {
+  return {
+    kind: 'update',
+    version: 1,
+    study: new Uint8Array(32).fill(7),
+    author: author.id,
+    index,
+    previous: index === 0 ? null : new Uint8Array(32).fill(6),
+    heads: [{ author: author.id, size: 3, root: new Uint8Array(32).fill(5) }],
+    body: {
+      round: 2,
+      base: new Uint8Array(32).fill(4),
+      payload: { digest: new Uint8Array(32).fill(3), bytes: 12_345 },
+      steps: 40,
+      privacy: { profile: 'off' },
+    },
+  };
+}
+
+export function testEvaluation(author: SiteKey, index = 2): Draft<'evaluation'> {
+  return {
+    ...testUpdate(author, index),
+    kind: 'evaluation',
+    body: {
+      round: 2,
+      state: new Uint8Array(32).fill(4),
+      patients: 20,
+      metrics: [
+        { name: 'dice', value: 0.47, low: 0.4, high: 0.55 },
+        { name: 'burden.error-ml', value: -3, low: null, high: null },
+      ],
+    },
+  };
+}
+
+/** A record of a kind from the future. */
+export function testUnknown(author: SiteKey): RecordDraft {
+  return {
+    ...testUpdate(author),
+    kind: 'roster-change',
+    known: false,
+    body: { added: ['somebody'], at: 1.5 },
+  };
+}

@@ -1,0 +1,43 @@
+export {
+  decodeCanonical,
+  encodeCanonical,
+  type PlainValue,
+} from './canonical-cbor.ts';
+export { sign, verifyStrictly } from './ed25519.ts';
+export {
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  MAX_ENVELOPE_BYTES,
+} from './envelope.ts';
+export { RecordError, type RecordErrorCode } from './error.ts';
+export type { EvaluationBody, Metric } from './evaluation.ts';
+export { loadKey, saveKey } from './key-file.ts';
+export type {
+  BlobReference,
+  ManifestBody,
+  RosterEntry,
+  SiteRole,
+} from './manifest.ts';
+export { pae, recordId } from './pae.ts';
+export {
+  type ConsiliumRecord,
+  type KnownKind,
+  type LogHead,
+  payloadTypeOf,
+  type RecordBodies,
+  type RecordDraft,
+  type RecordHeader,
+  type RecordOf,
+  type UnknownRecord,
+} from './record.ts';
+export {
+  type LogPlace,
+  logPlaceOf,
+  openRecord,
+  signRecord,
+  type VerifiedRecord,
+} from './signed-record.ts';
+export { publicKeyOf, type SiteId, siteIdOf } from './site-id.ts';
+export { generateKey, keyFromSeed, type SiteKey } from './site-key.ts';
+export type { UpdateBody } from './update.ts';
