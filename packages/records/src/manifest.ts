@@ -1,3 +1,4 @@
+import { createLayout, isLocal, layoutLimits, WeightsError } from '@consilium/weights';
 import type { PlainValue } from './canonical-cbor.ts';
 import { RecordError } from './error.ts';
 import {
