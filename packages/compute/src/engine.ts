@@ -1,0 +1,100 @@
+import { ComputeError } from './error.ts';
+import { type Graph, layoutOf, nodeAt, sizeOf } from './graph.ts';
+
+/** What one run returns: every output by name, and for a differentiated graph the gradient in canonical order. */
+export interface RunResult {
+  readonly outputs: Record<string, Float32Array>;
+  readonly gradient?: Float32Array;
+}
+
+/**
+ * A graph made ready to run; its shapes are fixed.
+ *
+ * Runs of one program take turns: a second `run` waits for the first. The arrays handed in must stay unchanged until
+ * the promise settles; those handed out belong to the caller.
+ */
+export interface Program {
+  /**
+   * @param inputs every input of the graph by name, row-major.
+   * @param weights all parameters in canonical order (`layoutOf(graph)`).
+   * @throws {ComputeError} `BAD_INPUT`, `ENGINE_FAILED`, `CLOSED`; the signal's reason when aborted before it started.
+   */
+  run(
+    inputs: Readonly<Record<string, Float32Array>>,
+    weights: Float32Array,
+    options?: { signal?: AbortSignal },
+  ): Promise<RunResult>;
+  /** Frees what the program holds, once a run that is under way has ended. May be called again. */
+  close(): Promise<void>;
+}
+
+/** Something that executes graphs: one device, one numerical library. */
+export interface Engine {
+  /** For status pages and logs, for instance `onnx-cpu`. */
+  readonly name: string;
+  /** @throws {ComputeError} `PROVIDER_MISSING`, `ENGINE_FAILED`, `CLOSED`. */
+  compile(graph: Graph): Promise<Program>;
+  /** Closes every program that is still open. */
+  close(): Promise<void>;
+}
+
+/** Checks what a caller hands to a run against the graph. */
+export function createFeedCheck(
+  graph: Graph,
+): (inputs: Readonly<Record<string, Float32Array>>, weights: Float32Array) => void {
+  const wanted = new Map(
+    graph.inputs.map((index) => {
+      const { name, shape } = nodeAt(graph.nodes, index);
+      return [name, sizeOf(shape)];
+    }),
+  );
+  const { length } = layoutOf(graph);
+  return (inputs, weights) => {
+    for (const name of Object.keys(inputs)) {
+      if (!wanted.has(name)) throw new ComputeError('BAD_INPUT', `the graph has no input ${name}`);
+    }
+    for (const [name, size] of wanted) {
+      const got = inputs[name]?.length;
+      if (got !== size) {
+        const found = got === undefined ? 'nothing' : `${got} values`;
+        throw new ComputeError('BAD_INPUT', `input ${name} wants ${size} values, got ${found}`);
+      }
+    }
+    if (weights.length !== length) {
+      throw new ComputeError('BAD_INPUT', `wanted ${length} weights, got ${weights.length}`);
+    }
+  };
+}
+
+/** Wraps a runtime's `execute` into a {@link Program}: one run at a time, checked, closable. */
+export function createProgram(
+  graph: Graph,
+  execute: (
+    inputs: Readonly<Record<string, Float32Array>>,
+    weights: Float32Array,
+  ) => Promise<RunResult>,
+  release: () => Promise<void>,
+): Program {
+  const check = createFeedCheck(graph);
+  let last: Promise<unknown> = Promise.resolve();
+  let closing: Promise<void> | undefined;
+  return {
+    async run(inputs, weights, options = {}) {
+      if (closing !== undefined) throw new ComputeError('CLOSED', 'the program is closed');
+      check(inputs, weights);
+      const result = last.then(() => {
+        options.signal?.throwIfAborted();
+        return execute(inputs, weights);
+      });
+      // The next run waits for this one whether it succeeds or not; its own caller gets the error.
+      last = result.then(ignore, ignore);
+      return result;
+    },
+    close() {
+      closing ??= last.then(release);
+      return closing;
+    },
+  };
+}
+
+function ignore(): void {}

@@ -1,0 +1,33 @@
+export { createGraph, GraphBuilder, type LayerOptions, type Value } from './builder.ts';
+export { differentiate } from './differentiate.ts';
+export {
+  createFeedCheck,
+  createProgram,
+  type Engine,
+  type Program,
+  type RunResult,
+} from './engine.ts';
+export { ComputeError, type ComputeErrorCode } from './error.ts';
+export {
+  type ConvGeometry,
+  type DiceOver,
+  type Graph,
+  type GraphNode,
+  type GraphOutput,
+  layoutOf,
+  type NormGeometry,
+  type Operation,
+  type Shape,
+  sizeOf,
+} from './graph.ts';
+export { createOnnxEngine, type OnnxEngineInit, type OnnxProvider } from './onnx-engine.ts';
+export {
+  type AdamInit,
+  adam,
+  type Optimizer,
+  type OptimizerState,
+  type SgdInit,
+  sgd,
+} from './optimizer.ts';
+export { decodeOptimizerState, encodeOptimizerState } from './optimizer-state.ts';
+export { type ToOnnxInit, toOnnx } from './to-onnx.ts';
