@@ -10,10 +10,7 @@ export function dice(
   truth: Uint8Array,
   within: Uint8Array | null = null,
 ): number | null {
-  if (
-    predicted.length !== truth.length ||
-    (within !== null && within.length !== truth.length)
-  ) {
+  if (predicted.length !== truth.length || (within !== null && within.length !== truth.length)) {
     throw new RangeError(`masks of ${predicted.length} and ${truth.length} voxels do not compare`);
   }
   let both = 0;

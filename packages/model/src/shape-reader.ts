@@ -12,6 +12,8 @@ export interface ShapeReader {
   integers(key: string, least: number, most: number, low: number, high: number): number[];
   oneOf<const T extends string>(key: string, values: readonly T[]): T;
   flag(key: string): boolean;
+  /** A rule beyond the type of one value. */
+  require(key: string, holds: boolean, rule: string): void;
   end(): void;
 }
 
@@ -70,6 +72,11 @@ export function readShape(value: unknown, path: string): ShapeReader {
         throw invalid(`${path}.${key}`, 'must be true or false', found);
       }
       return found;
+    },
+    require: (key, holds, rule) => {
+      if (!holds) {
+        throw invalid(`${path}.${key}`, rule, fields.get(key));
+      }
     },
     end: () => {
       for (const key of fields.keys()) {

@@ -1,0 +1,56 @@
+export type { OptimizerState } from '@consilium/compute';
+export { type Estimate, estimate } from './bootstrap.ts';
+export { atLeast, dice } from './dice.ts';
+export { type Batch, drawBatch } from './draw-batch.ts';
+export { ModelError, type ModelErrorCode } from './error.ts';
+export {
+  allowedPerSlice,
+  type CohortMetrics,
+  evaluatePatient,
+  type MetricName,
+  type PatientEvaluation,
+  type PatientMetrics,
+  summarise,
+} from './evaluate.ts';
+export { fuse } from './fuse.ts';
+export {
+  type Candidate,
+  falsePerSlice,
+  type MatchedScan,
+  type MatchingOptions,
+  matchLesions,
+  sensitivityAt,
+} from './lesion-matching.ts';
+export { createLesionModel, type LesionModel, type LesionModelInit } from './lesion-model.ts';
+export {
+  forwardGraph,
+  initialWeights,
+  inputChannels,
+  lossGraph,
+  networkLayout,
+} from './network.ts';
+export { type Prediction, type PredictOptions, predict } from './predict.ts';
+export {
+  type PreparedPatient,
+  type PreparedScan,
+  preparePatient,
+  prepareScan,
+} from './prepare.ts';
+export { type Seeded, seeded } from './seeded.ts';
+export {
+  type AugmentationSpec,
+  defaultTask,
+  type InputSpec,
+  type LesionTask,
+  type NetworkSpec,
+  parseTask,
+  smallTask,
+  type TrainingSpec,
+} from './task.ts';
+export {
+  learningRateAt,
+  type TrainProgress,
+  type TrainStepsInit,
+  type TrainStepsResult,
+  trainSteps,
+} from './train.ts';
