@@ -36,7 +36,7 @@ export function encodeCanonical(value: unknown): Uint8Array {
  */
 export function decodeCanonical(bytes: Uint8Array): PlainValue {
   scan(bytes);
-  const value = decodeScanned(bytes.slice());
+  const value = decodeScanned(new Uint8Array(bytes));
   // dag-cbor's decoder accepts long integer forms, unsorted keys and broken UTF-8: none of them survive this.
   if (!sameBytes(encodeCanonical(value), bytes)) {
     throw new RecordError('CBOR', 'the bytes are not in canonical form');

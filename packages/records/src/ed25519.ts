@@ -47,7 +47,7 @@ export function keyPairOfSeed(seed: Uint8Array): { publicKey: Uint8Array; secret
  */
 export function isSafePoint(encoded: Uint8Array): boolean {
   if (encoded.length !== 32) return false;
-  const y = encoded.slice();
+  const y = new Uint8Array(encoded); // a copy: slice() of a Buffer would not be one
   y[31] = (y[31] ?? 0) & 0x7f;
   return isBelow(y, FIELD_PRIME) && !SMALL_ORDER_Y.some((small) => Buffer.compare(small, y) === 0);
 }

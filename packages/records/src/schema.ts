@@ -48,11 +48,11 @@ export function line(maxLength: number): Check<string> {
   return text(maxLength, /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+$/u);
 }
 
-/** Exactly `length` bytes. */
+/** Exactly `length` bytes, copied. */
 export function bytes(length: number): Check<Uint8Array> {
   return (value, path) =>
     value instanceof Uint8Array && value.length === length
-      ? value
+      ? new Uint8Array(value)
       : mismatch(path, `${length} bytes`, value);
 }
 

@@ -60,7 +60,8 @@ export function openRecord(envelopeBytes: Uint8Array): VerifiedRecord {
   checkSigner(envelope.signer, record.author);
   const leaf = pae(envelope.payloadType, envelope.payload);
   checkSignature(envelope, leaf);
-  return verifiedRecord({ id: sha256(leaf), envelope: envelopeBytes.slice(), leaf, record });
+  const kept = new Uint8Array(envelopeBytes); // a copy: slice() of a Buffer would not be one
+  return verifiedRecord({ id: sha256(leaf), envelope: kept, leaf, record });
 }
 
 /** Where a record belongs in its author's log. @throws {RecordError} as {@link openRecord}. */

@@ -1,0 +1,195 @@
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type BlobFolder,
+  blobFolder,
+  checkDigest,
+  digestOf,
+  digestOfFile,
+  fileSize,
+  unlessMissing,
+} from './blob-folder.ts';
+import { writeDurably } from './durable-file.ts';
+import { storageError } from './error.ts';
+import { completePartial, openPartial, type PartialBlob } from './partial-blob.ts';
+
+/**
+ * Byte strings by their SHA-256 (64 lower-case hexadecimal digits), as files. What it gives out has its digest.
+ * Every method rejects with `LogError` `DIGEST_FORMAT` for a malformed digest, and `DISK_FULL` or `STORE` when the disk fails.
+ */
+export interface BlobStore {
+  /** Whether a whole blob is here. */
+  has(digest: string): Promise<boolean>;
+  /** Its size in bytes; `undefined` when it is not here. */
+  size(digest: string): Promise<number | undefined>;
+  /** The whole blob, hashed again. A file that was damaged is put aside: the blob is then not here. */
+  get(digest: string): Promise<Uint8Array | undefined>;
+  /**
+   * Up to `length` bytes from `offset`: fewer at the end, none beyond it. The file is hashed before its first range is given out, and
+   * again whenever it changed.
+   *
+   * @throws {RangeError} for a negative or fractional number.
+   */
+  readRange(digest: string, offset: number, length: number): Promise<Uint8Array | undefined>;
+  /** Stores a blob and returns its digest; when the promise resolves, the blob survives a power cut. */
+  put(bytes: Uint8Array): Promise<string>;
+  /**
+   * Starts or resumes fetching a blob of `size` bytes. While it is unfinished, the same object comes back for the same digest and size.
+   *
+   * @throws {RangeError} for a negative or fractional size.
+   */
+  partial(digest: string, size: number): Promise<PartialBlob>;
+}
+
+/** How many verified files are remembered for {@link BlobStore.readRange}. */
+const MAX_VERIFIED = 4096;
+
+/**
+ * Opens the blobs in `folder`, which is made if needed. One store at a time may have a folder open.
+ *
+ * @throws {LogError} `DISK_FULL`, `STORE`.
+ */
+export async function openBlobStore(folder: string): Promise<BlobStore> {
+  const layout = blobFolder(folder);
+  try {
+    await rm(layout.temporaries, { recursive: true, force: true });
+    for (const path of [layout.temporaries, layout.partials, layout.damaged]) {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+    }
+  } catch (cause) {
+    throw storageError(`open the blob folder ${folder}`, cause);
+  }
+  return blobStore(layout);
+}
+
+function blobStore(folder: BlobFolder): BlobStore {
+  const partials = new Map<string, Promise<PartialBlob>>();
+  const verified = new Map<string, Promise<string | undefined>>();
+  let temporaries = 0;
+
+  async function get(digest: string): Promise<Uint8Array | undefined> {
+    const bytes = await unlessMissing(() => readFile(folder.blob(digest)));
+    if (bytes === undefined) return undefined;
+    if (digestOf(bytes) === digest)
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    await putAside(digest);
+    return undefined;
+  }
+
+  async function putAside(digest: string): Promise<void> {
+    await unlessMissing(() => rename(folder.blob(digest), join(folder.damaged, digest)));
+  }
+
+  /** Whether the file is there with its digest; hashed once for each state of the file. */
+  async function isSound(digest: string): Promise<boolean> {
+    const state = await fileState(folder.blob(digest));
+    if (state === undefined) return false;
+    const before = verified.get(digest);
+    if (before !== undefined && (await before) === state) return true;
+    const check = hashAgain(digest, state);
+    verified.delete(digest);
+    verified.set(digest, check);
+    for (const oldest of verified.keys()) {
+      if (verified.size <= MAX_VERIFIED) break;
+      verified.delete(oldest);
+    }
+    return (await check) === state;
+  }
+
+  async function hashAgain(digest: string, state: string): Promise<string | undefined> {
+    const found = await unlessMissing(() => digestOfFile(folder.blob(digest)));
+    if (found === digest) return state;
+    if (found !== undefined) await putAside(digest);
+    return undefined;
+  }
+
+  async function put(bytes: Uint8Array): Promise<string> {
+    const digest = digestOf(bytes);
+    if ((await get(digest)) !== undefined) return digest;
+    temporaries += 1;
+    await writeDurably(join(folder.temporaries, `${temporaries}`), folder.blob(digest), bytes);
+    return digest;
+  }
+
+  async function readRange(
+    digest: string,
+    offset: number,
+    length: number,
+  ): Promise<Uint8Array | undefined> {
+    if (!(await isSound(digest))) return undefined;
+    return await unlessMissing(() => readAt(folder.blob(digest), offset, length));
+  }
+
+  async function partial(digest: string, size: number): Promise<PartialBlob> {
+    if ((await fileSize(folder.blob(digest))) === size && (await isSound(digest))) {
+      return completePartial(digest, size);
+    }
+    const key = `${digest}.${size}`;
+    const running = partials.get(key);
+    if (running !== undefined) return await running;
+    const opened = openPartial(folder, digest, size, () => partials.delete(key));
+    partials.set(key, opened);
+    opened.catch(() => partials.delete(key));
+    return await opened;
+  }
+
+  return {
+    has: (digest) =>
+      named(
+        'look for a blob',
+        digest,
+        async () => (await fileSize(folder.blob(digest))) !== undefined,
+      ),
+    size: (digest) => named('look for a blob', digest, () => fileSize(folder.blob(digest))),
+    get: (digest) => named('read a blob', digest, () => get(digest)),
+    put: (bytes) => translated('store a blob', () => put(bytes)),
+    readRange(digest, offset, length) {
+      checkNatural(offset);
+      checkNatural(length);
+      return named('read a blob', digest, () => readRange(digest, offset, length));
+    },
+    partial(digest, size) {
+      checkNatural(size);
+      return named('fetch a blob', digest, () => partial(digest, size));
+    },
+  };
+}
+
+/** Tells two states of a file apart, as `make` does. */
+async function fileState(path: string): Promise<string | undefined> {
+  const state = await unlessMissing(() => stat(path, { bigint: true }));
+  return state && `${state.ino} ${state.size} ${state.mtimeNs}`;
+}
+
+async function readAt(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done);
+      if (bytesRead === 0) return bytes.slice(0, done);
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+async function named<T>(doing: string, digest: string, work: () => Promise<T>): Promise<T> {
+  checkDigest(digest);
+  return await translated(doing, work);
+}
+
+async function translated<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw storageError(doing, cause);
+  }
+}
+
+function checkNatural(n: number): void {
+  if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`wanted an integer ≥ 0, got ${n}`);
+}

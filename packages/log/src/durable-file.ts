@@ -1,0 +1,57 @@
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Writes a new file so that after a crash at any moment there is the whole file at `path` or none: temporary file,
+ * fsync, rename, fsync of the folder. On failure the temporary file is removed.
+ */
+export async function writeDurably(
+  temporary: string,
+  path: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  try {
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await writeAll(file, bytes, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await moveDurably(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Renames a file whose content is on disk, making its new folder if needed, and waits until the new name is on disk. */
+export async function moveDurably(from: string, to: string): Promise<void> {
+  const folder = dirname(to);
+  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) {
+    await syncFolder(dirname(folder));
+  }
+  await rename(from, to);
+  await syncFolder(folder);
+}
+
+/** Writes all of `bytes` at `position`. */
+export async function writeAll(
+  file: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * - `ENTRY`: an entry's reader refused the bytes, or named an author or index that cannot be stored.
+ * - `GAP`: an entry lies beyond the end of its author's log; fetch what is missing first.
+ * - `CHAIN`: an entry is next in its author's log, but `previous` is not the last entry's id.
+ * - `DISK_FULL`: the disk has no room; nothing was changed, the same call may be tried again.
+ * - `STORE`: the database or file system failed otherwise; see `cause`.
+ * - `CLOSED`: the store was closed.
+ * - `DIGEST_FORMAT`: a text is not a SHA-256 digest of 64 lower-case hexadecimal digits.
+ * - `BLOB_DIGEST`: received bytes do not have the promised digest; they were dropped.
+ * - `BLOB_SIZE`: received bytes are more or fewer than promised.
+ */
+export type LogErrorCode =
+  | 'BLOB_DIGEST'
+  | 'BLOB_SIZE'
+  | 'CHAIN'
+  | 'CLOSED'
+  | 'DIGEST_FORMAT'
+  | 'DISK_FULL'
+  | 'ENTRY'
+  | 'GAP'
+  | 'STORE';
+
+/** What went wrong with a log or a blob; branch on `code`. */
+export class LogError extends Error {
+  override readonly name = 'LogError';
+  readonly code: LogErrorCode;
+  constructor(code: LogErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The `LogError` for a failure of the database or the file system: `DISK_FULL` where it says so, else `STORE`. */
+export function storageError(doing: string, cause: unknown): LogError {
+  if (cause instanceof LogError) return cause;
+  const code = isDiskFull(cause) ? 'DISK_FULL' : 'STORE';
+  const why = code === 'DISK_FULL' ? 'the disk is full' : 'the storage failed';
+  return new LogError(code, `cannot ${doing}: ${why}`, { cause });
+}
+
+/** Node says so by code; LevelDB only in the text of its IO error, possibly a `cause` deep. */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) return true;
+  return (
+    /No space left on device|Disk quota exceeded/.test(error.message) || isDiskFull(error.cause)
+  );
+}
