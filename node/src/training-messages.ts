@@ -1,0 +1,118 @@
+import type {
+  CohortMetrics,
+  LesionTask,
+  OptimizerState,
+  PatientMetrics,
+  TrainProgress,
+} from '@consilium/model';
+
+/** Where the training process finds patients. It reads them itself: no scan ever passes through the node's own process. */
+export type CohortSource =
+  | {
+      readonly kind: 'phantom';
+      /** Name of the scanner profile. */
+      readonly profile: string;
+      readonly patients: number;
+      readonly seed: number;
+      /** Voxels along x, y and z. @default 128 × 128 × 24 */
+      readonly size?: readonly [width: number, height: number, depth: number];
+    }
+  | {
+      readonly kind: 'png';
+      readonly folder: string;
+      readonly patients: readonly string[];
+      /** Patients whose slices are stored upside down, as the site's data steward declares. @default none */
+      readonly flippedTopToBottom?: readonly string[];
+    };
+
+/** Which engine the process computes with. */
+export interface ComputeChoice {
+  /** @default 'cpu' */
+  readonly provider?: 'cpu' | 'webgpu' | 'cuda';
+  /** @default 1 */
+  readonly threads?: number;
+}
+
+export interface TrainJob {
+  readonly task: LesionTask;
+  /** The whole vector, site-local tensors included. */
+  readonly weights: Float32Array;
+  /** What the last training returned; null starts a fresh optimizer. */
+  readonly optimizerState: OptimizerState | null;
+  readonly steps: number;
+  readonly seed: number;
+  readonly cohort: CohortSource;
+}
+
+export interface TrainResult {
+  readonly weights: Float32Array;
+  readonly optimizerState: OptimizerState;
+  readonly steps: number;
+  readonly meanLoss: number;
+}
+
+export interface EvaluateJob {
+  readonly task: LesionTask;
+  readonly weights: Float32Array | readonly Float32Array[];
+  readonly cohort: CohortSource;
+  /** Seed of the bootstrap intervals. @default 0 */
+  readonly seed?: number;
+  /**
+   * Also hands back each patient's figures, for a person at the site itself. They must not be sent or logged.
+   * @default false
+   */
+  readonly perPatient?: boolean;
+}
+
+export interface EvaluateResult {
+  readonly summary: CohortMetrics;
+  /** Empty unless asked for; in the order of the cohort. */
+  readonly patients: readonly PatientMetrics[];
+}
+
+export interface PicturesJob {
+  readonly task: LesionTask;
+  readonly weights: Float32Array;
+  readonly cohort: CohortSource;
+  /** How many patients, from the first, and how many slices of each: those with most lesion. */
+  readonly patients: number;
+  readonly slicesEach: number;
+}
+
+/** One slice for people to look at, on the scan's own grid. Stays at the site. */
+export interface SlicePicture {
+  /** Place of the patient in the cohort, from 0, and of the slice in the scan. */
+  readonly patient: number;
+  readonly slice: number;
+  readonly width: number;
+  readonly height: number;
+  /** Grey 0…255: the task's HU window, or the stored grey values. */
+  readonly grey: Uint8Array;
+  readonly truth: { readonly lung: Uint8Array; readonly lesion: Uint8Array };
+  /** 0/1 where the probability is at least one half. */
+  readonly predicted: { readonly lung: Uint8Array; readonly lesion: Uint8Array };
+}
+
+export interface Jobs {
+  train: { job: TrainJob; result: TrainResult };
+  evaluate: { job: EvaluateJob; result: EvaluateResult };
+  pictures: { job: PicturesJob; result: readonly SlicePicture[] };
+}
+export type JobKind = keyof Jobs;
+
+/** A step of a job: of `total` steps or patients, `done` are through; training tells its loss as well. Never leaves the site. */
+export interface JobProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly training?: TrainProgress;
+}
+
+export type ToProcess =
+  | { [K in JobKind]: { kind: K; id: number; job: Jobs[K]['job'] } }[JobKind]
+  | { kind: 'start'; compute: ComputeChoice; priority: number; cacheBytes: number }
+  | { kind: 'abort'; id: number };
+
+export type FromProcess =
+  | { kind: 'progress'; id: number; progress: JobProgress }
+  | { kind: 'result'; id: number; result: Jobs[JobKind]['result'] }
+  | { kind: 'failure'; id: number; name: string; code: string | null; message: string };

@@ -1,0 +1,164 @@
+/**
+ * The process that trains. It is started by `createTrainer`, computes one job at a time, and ends with its parent.
+ * Patients are read here and stay here; what goes back is weights, aggregate figures, and what people at the site ask to see.
+ */
+import { setPriority } from 'node:os';
+import { createOnnxEngine, type Engine } from '@consilium/compute';
+import {
+  createLesionModel,
+  evaluatePatient,
+  type LesionModel,
+  type LesionTask,
+  type PatientEvaluation,
+  predict,
+  summarise,
+  trainSteps,
+} from '@consilium/model';
+import { CohortCache } from './training-cohort.ts';
+import type {
+  EvaluateJob,
+  EvaluateResult,
+  FromProcess,
+  JobProgress,
+  PicturesJob,
+  SlicePicture,
+  ToProcess,
+  TrainJob,
+  TrainResult,
+} from './training-messages.ts';
+import { picturesOf } from './training-pictures.ts';
+
+interface Running {
+  readonly signal: AbortSignal;
+  readonly report: (progress: JobProgress) => void;
+}
+
+let engine: Engine | null = null;
+let model: { key: string; model: LesionModel } | null = null;
+let cohorts = new CohortCache(0);
+let current: { id: number; controller: AbortController } | null = null;
+
+process.on('disconnect', () => process.exit());
+process.on('message', (message: ToProcess) => {
+  if (message.kind === 'start') {
+    setPriority(message.priority);
+    engine = createOnnxEngine(message.compute);
+    cohorts = new CohortCache(message.cacheBytes);
+  } else if (message.kind === 'abort') {
+    if (current?.id === message.id) {
+      current.controller.abort();
+    }
+  } else {
+    void work(message);
+  }
+});
+
+async function work(message: Exclude<ToProcess, { kind: 'start' | 'abort' }>): Promise<void> {
+  const controller = new AbortController();
+  current = { id: message.id, controller };
+  const { id } = message;
+  const running: Running = {
+    signal: controller.signal,
+    report: (progress) => send({ kind: 'progress', id, progress }),
+  };
+  try {
+    send({ kind: 'result', id, result: await perform(message, running) });
+  } catch (error) {
+    send({ kind: 'failure', id, ...described(error) });
+  }
+}
+
+function perform(
+  message: Exclude<ToProcess, { kind: 'start' | 'abort' }>,
+  running: Running,
+): Promise<TrainResult | EvaluateResult | readonly SlicePicture[]> {
+  switch (message.kind) {
+    case 'train':
+      return train(message.job, running);
+    case 'evaluate':
+      return evaluate(message.job, running);
+    case 'pictures':
+      return pictures(message.job, running);
+  }
+}
+
+async function train(job: TrainJob, { signal, report }: Running): Promise<TrainResult> {
+  const patients = await cohorts.prepared(job.cohort, job.task, signal);
+  return await trainSteps(
+    {
+      model: await modelFor(job.task),
+      cohort: patients,
+      weights: job.weights,
+      optimizerState: job.optimizerState,
+      steps: job.steps,
+      seed: job.seed,
+    },
+    {
+      signal,
+      onProgress: (progress) =>
+        report({ done: progress.step, total: job.steps, training: progress }),
+    },
+  );
+}
+
+async function evaluate(job: EvaluateJob, { signal, report }: Running): Promise<EvaluateResult> {
+  const evaluations: PatientEvaluation[] = [];
+  const total = cohorts.count(job.cohort);
+  for await (const patient of cohorts.patients(job.cohort, signal)) {
+    const prediction = await predict(await modelFor(job.task), job.weights, patient.scan, {
+      signal,
+    });
+    evaluations.push(evaluatePatient(patient, prediction));
+    report({ done: evaluations.length, total });
+  }
+  return {
+    summary: summarise(evaluations, job.seed ?? 0),
+    patients: job.perPatient === true ? evaluations.map(({ metrics }) => metrics) : [],
+  };
+}
+
+async function pictures(
+  job: PicturesJob,
+  { signal, report }: Running,
+): Promise<readonly SlicePicture[]> {
+  const result: SlicePicture[] = [];
+  let index = 0;
+  for await (const patient of cohorts.patients(job.cohort, signal)) {
+    if (index === job.patients) {
+      break;
+    }
+    const prediction = await predict(await modelFor(job.task), job.weights, patient.scan, {
+      signal,
+    });
+    result.push(...picturesOf(patient, prediction, job.task, index, job.slicesEach));
+    index += 1;
+    report({ done: index, total: job.patients });
+  }
+  return result;
+}
+
+/** Keeps the programs of the last task: a site works at one study at a time. */
+async function modelFor(task: LesionTask): Promise<LesionModel> {
+  if (engine === null) {
+    throw new RangeError('a job came before the start message');
+  }
+  const key = JSON.stringify(task);
+  if (model?.key !== key) {
+    const old = model;
+    model = { key, model: createLesionModel(engine, task) };
+    await old?.model.close();
+  }
+  return model.model;
+}
+
+function send(message: FromProcess): void {
+  process.send?.(message);
+}
+
+function described(error: unknown): { name: string; code: string | null; message: string } {
+  if (!(error instanceof Error)) {
+    return { name: 'Error', code: null, message: String(error) };
+  }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
+  return { name: error.name, code, message: error.message };
+}
