@@ -20,6 +20,9 @@ import {
  * `graph` was differentiated before (second derivatives are not built).
  */
 export function differentiate(graph: Graph, lossOutput: string): Graph {
+  if (graph.gradients !== undefined) {
+    throw new ComputeError('NOT_DIFFERENTIABLE', 'the graph was differentiated before');
+  }
   const loss = graph.outputs.find(({ name }) => name === lossOutput);
   if (loss === undefined) {
     throw new ComputeError('NOT_DIFFERENTIABLE', `the graph has no output ${lossOutput}`);

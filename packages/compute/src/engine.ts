@@ -41,7 +41,10 @@ export interface Engine {
 /** Checks what a caller hands to a run against the graph. */
 export function createFeedCheck(
   graph: Graph,
-): (inputs: Readonly<Record<string, Float32Array>>, weights: Float32Array) => void {
+): (
+  inputs: Readonly<Record<string, { readonly length: number }>>,
+  weights: { readonly length: number },
+) => void {
   const wanted = new Map(
     graph.inputs.map((index) => {
       const { name, shape } = nodeAt(graph.nodes, index);

@@ -1,11 +1,9 @@
 export { createGraph, GraphBuilder, type LayerOptions, type Value } from './builder.ts';
 export { differentiate } from './differentiate.ts';
-export {
-  createFeedCheck,
-  createProgram,
-  type Engine,
-  type Program,
-  type RunResult,
+export type {
+  Engine,
+  Program,
+  RunResult,
 } from './engine.ts';
 export { ComputeError, type ComputeErrorCode } from './error.ts';
 export {
@@ -30,4 +28,5 @@ export {
   sgd,
 } from './optimizer.ts';
 export { decodeOptimizerState, encodeOptimizerState } from './optimizer-state.ts';
+export { createReferenceEngine, interpret, type ReferenceResult } from './reference.ts';
 export { type ToOnnxInit, toOnnx } from './to-onnx.ts';

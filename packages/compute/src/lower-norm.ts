@@ -1,17 +1,18 @@
 import { imageShape, type NormGeometry, type Shape } from './graph.ts';
 import type { OnnxModel } from './onnx-model.ts';
 
-// Letters as in the docstrings: per sample and group, μ the mean and r = 1 / √(variance + ε) over M values;
-// γ and β the scale and shift per channel. A result is an affine map of x per sample and channel, so that each
-// whole-image pass is one multiply and add.
+// Letters as in the docstrings: per sample and group, μ the mean and r = 1 / √(variance + ε) over M values; γ and β the
+// scale and shift per channel. Everything works on c = x − μ, which both passes share: sums of squares and products of
+// it keep their digits however far μ is from 0.
 
 interface Statistics {
-  /** [N, G, 1] each. */
-  readonly mean: string;
+  /** c, of the shape of x. */
+  readonly centred: string;
+  /** r, [N, G, 1]. */
   readonly inverseDeviation: string;
 }
 
-/** y = x · (r γ) + (β − μ r γ). */
+/** y = c · (r γ) + β. */
 export function lowerGroupNorm(
   model: OnnxModel,
   [x, scale, shift]: readonly [string, string, string],
@@ -20,17 +21,13 @@ export function lowerGroupNorm(
 ): string {
   const [, channels] = imageShape(shape, 'groupNorm');
   const { groups } = geometry;
-  const { mean, inverseDeviation } = statistics(model, x, shape, geometry);
-  const perGroup = [1, groups, channels / groups];
-  const factor = model.node('Mul', [inverseDeviation, model.reshape(scale, perGroup)]);
-  const offset = model.node('Sub', [
-    model.reshape(shift, perGroup),
-    model.node('Mul', [mean, factor]),
-  ]);
-  return affine(model, x, shape, factor, offset);
+  const { centred, inverseDeviation } = statistics(model, x, shape, geometry);
+  const gamma = model.reshape(scale, [1, groups, channels / groups]);
+  const scaled = scaleChannels(model, centred, shape, model.node('Mul', [inverseDeviation, gamma]));
+  return model.node('Add', [scaled, model.reshape(shift, [1, channels, 1, 1])]);
 }
 
-/** dγ = Σ over samples of r (Σ dy·x − μ Σ dy). */
+/** dγ = Σ over samples of r · Σ dy·c. */
 export function lowerGroupNormScaleGradient(
   model: OnnxModel,
   [x, dy]: readonly [string, string],
@@ -44,8 +41,8 @@ export function lowerGroupNormScaleGradient(
 }
 
 /**
- * dx = a·dy + p·x + q with a = r γ, and, with P = Σ γ·(Σ dy·x̂) and A = Σ γ·(Σ dy) over a group's channels,
- * p = −r² P / M and q = −r A / M − μ p.
+ * dx = r γ · dy + p · c + q, where, with P = Σ γ·r·(Σ dy·c) and A = Σ γ·(Σ dy) over a group's channels,
+ * p = −r² P / M and q = −r A / M.
  */
 export function lowerGroupNormInputGradient(
   model: OnnxModel,
@@ -53,30 +50,25 @@ export function lowerGroupNormInputGradient(
   shape: Shape,
   geometry: NormGeometry,
 ): string {
-  const [, channels, height, width] = imageShape(shape, 'groupNorm');
+  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
   const { groups } = geometry;
   const size = (channels / groups) * height * width;
-  const { mean, inverseDeviation: r } = statistics(model, x, shape, geometry);
+  const { centred, inverseDeviation: r } = statistics(model, x, shape, geometry);
   const { sums, products } = normSums(model, x, dy, shape, geometry);
   const gamma = model.reshape(scale, [1, groups, channels / groups]);
   const overGroup = (values: string): string =>
     model.node('ReduceSum', [model.node('Mul', [values, gamma]), model.ints([2])], { keepdims: 1 });
-  const share = model.float(-1 / size);
-  const rShare = model.node('Mul', [r, share]);
+  const rShare = model.node('Mul', [r, model.float(-1 / size)]);
   const p = model.node('Mul', [model.node('Mul', [r, rShare]), overGroup(products)]);
-  const q = model.node('Sub', [
-    model.node('Mul', [rShare, overGroup(sums)]),
-    model.node('Mul', [mean, p]),
-  ]);
+  const q = model.node('Mul', [rShare, overGroup(sums)]);
   const toChannels = (values: string): string =>
     model.node('Expand', [values, model.ints([1, 1, channels / groups])]);
-  const fromX = affine(model, x, shape, toChannels(p), toChannels(q));
-  const fromDy = affine(model, dy, shape, model.node('Mul', [r, gamma]));
-  return model.node('Add', [fromX, fromDy]);
+  const fromCentred = scaleChannels(model, centred, shape, toChannels(p));
+  const fromDy = scaleChannels(model, dy, shape, model.node('Mul', [r, gamma]));
+  const offset = model.reshape(toChannels(q), [n, channels, 1, 1]);
+  return model.node('Add', [model.node('Add', [fromCentred, fromDy]), offset]);
 }
 
-// The variance as E[x²] − μ² loses digits where |μ| is much larger than the deviation: at a ratio of 100 about 1e-3 of
-// the variance. Convolution outputs stay far below that; rounding below zero is cut off.
 function statistics(
   model: OnnxModel,
   x: string,
@@ -88,16 +80,17 @@ function statistics(
   const rows = model.reshape(x, [n, groups, size]);
   const axis = model.ints([2]);
   const mean = model.node('ReduceMean', [rows, axis], { keepdims: 1 });
-  const squares = model.node('ReduceSumSquare', [rows, axis], { keepdims: 1 });
-  const variance = model.node('Sub', [
-    model.node('Mul', [squares, model.float(1 / size)]),
-    model.node('Mul', [mean, mean]),
-  ]);
-  const raised = model.node('Add', [model.node('Relu', [variance]), model.float(epsilon)]);
-  return { mean, inverseDeviation: model.node('Reciprocal', [model.node('Sqrt', [raised])]) };
+  const centred = model.node('Sub', [rows, mean]);
+  const squares = model.node('ReduceSumSquare', [centred, axis], { keepdims: 1 });
+  const variance = model.node('Mul', [squares, model.float(1 / size)]);
+  const raised = model.node('Add', [variance, model.float(epsilon)]);
+  return {
+    centred: model.reshape(centred, shape),
+    inverseDeviation: model.node('Reciprocal', [model.node('Sqrt', [raised])]),
+  };
 }
 
-/** Per sample and channel, [N, G, C/G]: Σ dy, and Σ dy·x̂ with x̂ = r (x − μ). */
+/** Per sample and channel, [N, G, C/G]: Σ dy, and r · Σ dy·c. */
 function normSums(
   model: OnnxModel,
   x: string,
@@ -116,22 +109,13 @@ function normSums(
       perGroup,
     );
   const sums = overPixels(dy);
-  const raw = overPixels(model.node('Mul', [dy, x]));
-  const { mean, inverseDeviation } = statistics(model, x, shape, geometry);
-  const centred = model.node('Sub', [raw, model.node('Mul', [mean, sums])]);
-  return { sums, products: model.node('Mul', [inverseDeviation, centred]) };
+  const { centred, inverseDeviation } = statistics(model, x, shape, geometry);
+  const raw = overPixels(model.node('Mul', [dy, centred]));
+  return { sums, products: model.node('Mul', [inverseDeviation, raw]) };
 }
 
-/** x · factor + offset, both [N, G, C/G]. */
-function affine(
-  model: OnnxModel,
-  x: string,
-  shape: Shape,
-  factor: string,
-  offset?: string,
-): string {
+/** x · factor, which is [N, G, C/G]. */
+function scaleChannels(model: OnnxModel, x: string, shape: Shape, factor: string): string {
   const [n, channels] = imageShape(shape, 'groupNorm');
-  const spread = (values: string): string => model.reshape(values, [n, channels, 1, 1]);
-  const scaled = model.node('Mul', [x, spread(factor)]);
-  return offset === undefined ? scaled : model.node('Add', [scaled, spread(offset)]);
+  return model.node('Mul', [x, model.reshape(factor, [n, channels, 1, 1])]);
 }

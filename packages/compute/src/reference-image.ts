@@ -1,0 +1,105 @@
+import { imageShape, type Shape } from './graph.ts';
+
+/** Calls `visit` for every pixel of a large image with the pixel of the small one (`size` times smaller) that covers it. */
+function eachCovered(
+  large: Shape,
+  size: number,
+  visit: (largeIndex: number, smallIndex: number) => void,
+): void {
+  const [n, channels, height, width] = imageShape(large, 'pool');
+  for (let plane = 0; plane < n * channels; plane++) {
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const smallRow = plane * (height / size) + Math.floor(row / size);
+        visit(
+          (plane * height + row) * width + column,
+          smallRow * (width / size) + Math.floor(column / size),
+        );
+      }
+    }
+  }
+}
+
+/** The place of the first maximum under every pooled pixel. */
+function maximumPlaces(large: Shape, size: number, x: Float64Array): Int32Array {
+  const places = new Int32Array(x.length / size ** 2).fill(-1);
+  eachCovered(large, size, (from, to) => {
+    const best = places[to] ?? -1;
+    if (best < 0 || (x[from] ?? 0) > (x[best] ?? 0)) places[to] = from;
+  });
+  return places;
+}
+
+export function maxPool(large: Shape, size: number, x: Float64Array): Float64Array {
+  return Float64Array.from(maximumPlaces(large, size, x), (place) => x[place] ?? 0);
+}
+
+export function maxPoolGradient(
+  large: Shape,
+  size: number,
+  x: Float64Array,
+  dy: Float64Array,
+): Float64Array {
+  const dx = new Float64Array(x.length);
+  for (const [to, place] of maximumPlaces(large, size, x).entries()) dx[place] = dy[to] ?? 0;
+  return dx;
+}
+
+export function avgPool(large: Shape, size: number, x: Float64Array): Float64Array {
+  const y = new Float64Array(x.length / size ** 2);
+  eachCovered(large, size, (from, to) => {
+    y[to] = (y[to] ?? 0) + (x[from] ?? 0) / size ** 2;
+  });
+  return y;
+}
+
+export function upsample(large: Shape, factor: number, x: Float64Array): Float64Array {
+  const y = new Float64Array(x.length * factor ** 2);
+  eachCovered(large, factor, (to, from) => {
+    y[to] = x[from] ?? 0;
+  });
+  return y;
+}
+
+/** Joins the channels of images; `shapes` are theirs. */
+export function concatChannels(
+  shapes: readonly Shape[],
+  images: readonly Float64Array[],
+): Float64Array {
+  const [n] = imageShape(shapes[0] ?? [], 'concat');
+  const joined = new Float64Array(images.reduce((sum, image) => sum + image.length, 0));
+  let at = 0;
+  for (let sample = 0; sample < n; sample++) {
+    for (const image of images) {
+      const size = image.length / n;
+      joined.set(image.subarray(sample * size, (sample + 1) * size), at);
+      at += size;
+    }
+  }
+  return joined;
+}
+
+export function sliceChannels(
+  shape: Shape,
+  { from, to }: { from: number; to: number },
+  x: Float64Array,
+): Float64Array {
+  const [n, channels, height, width] = imageShape(shape, 'sliceChannels');
+  const pixels = height * width;
+  const part = new Float64Array(n * (to - from) * pixels);
+  for (let sample = 0; sample < n; sample++) {
+    const start = (sample * channels + from) * pixels;
+    part.set(x.subarray(start, start + (to - from) * pixels), sample * (to - from) * pixels);
+  }
+  return part;
+}
+
+export function channelSum(shape: Shape, x: Float64Array): Float64Array {
+  const [, channels, height, width] = imageShape(shape, 'channelSum');
+  const sums = new Float64Array(channels);
+  for (const [index, value] of x.entries()) {
+    const channel = Math.floor(index / (height * width)) % channels;
+    sums[channel] = (sums[channel] ?? 0) + value;
+  }
+  return sums;
+}
