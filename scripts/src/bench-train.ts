@@ -1,0 +1,156 @@
+// Milliseconds per training step (forward, backward, Adam) of the reference U-Net in the onnx-cpu engine, and of the same network
+// in PyTorch where Debian's python3-torch is installed: one thread each, in turns, so that both meet the same machine.
+//   node scripts/src/bench-train.ts [--rounds 8] [--steps 6] [--seed 1]
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { adam, createOnnxEngine, differentiate, layoutOf } from '@consilium/compute';
+import { referenceUNet } from './reference-unet.ts';
+
+const bar = 1.35;
+const network = { batch: 4, size: 128, widths: [16, 32, 64, 128], groups: 8 };
+const learningRate = 1e-3;
+
+/** Trains `steps` steps and gives the milliseconds of each. */
+interface Contestant {
+  readonly name: string;
+  train(steps: number): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '8' },
+    steps: { type: 'string', default: '6' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const rounds = Number(options.rounds);
+const steps = Number(options.steps);
+const seed = Number(options.seed);
+
+const ours = await startOurs();
+const torch = await startTorch();
+const contestants = torch === undefined ? [ours] : [ours, torch];
+const times = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
+for (const { train } of contestants) await train(3); // warm up
+for (let round = 0; round < rounds; round++) {
+  for (const { name, train } of contestants) times.get(name)?.push(...(await train(steps)));
+  const soFar = [...times].map(([name, ms]) => `${name} ${median(ms).toFixed(0)} ms`);
+  console.error(`round ${round + 1}/${rounds}: ${soFar.join(', ')}`);
+}
+for (const { close } of contestants) await close();
+
+const figures = [...times].map(([engine, ms]) => ({
+  engine,
+  'median ms': round1(median(ms)),
+  'fastest ms': round1(Math.min(...ms)),
+  steps: ms.length,
+}));
+console.table(figures);
+const [own, other] = figures;
+const ratio = own && other ? own['median ms'] / other['median ms'] : null;
+const result = {
+  machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, load: loadavg()[0] ?? 0 },
+  commit: execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim(),
+  seed,
+  network: { ...network, parameters: 487_713 },
+  threads: 1,
+  ms: Object.fromEntries(figures.map(({ engine, ...figure }) => [engine, figure])),
+  ratio,
+};
+await mkdir('results', { recursive: true });
+await writeFile('results/bench-train.json', `${JSON.stringify(result, null, 2)}\n`);
+if (ratio === null) {
+  console.log('ratio: none, PyTorch is missing here (apt install python3-torch)');
+} else {
+  console.log(`ratio: ${ratio.toFixed(2)} (bar: at most ${bar})`);
+  if (ratio > bar) process.exitCode = 1;
+}
+
+async function startOurs(): Promise<Contestant> {
+  const graph = differentiate(referenceUNet(network), 'loss');
+  const layout = layoutOf(graph);
+  const engine = createOnnxEngine({ threads: 1 });
+  const program = await engine.compile(graph);
+  const random = createUniform(seed);
+  const weights = new Float32Array(layout.length);
+  for (const { name, offset, length, shape } of layout.tensors) {
+    const bound = shape.length === 4 ? Math.sqrt(6 / (length / (shape[0] ?? 1))) : 0;
+    const base = name.endsWith('scale') ? 1 : 0;
+    for (let i = offset; i < offset + length; i++) weights[i] = base + bound * (2 * random() - 1);
+  }
+  const pixels = network.batch * network.size ** 2;
+  const image = Float32Array.from({ length: pixels }, random);
+  const target = image.map((value) => (value > 0.7 ? 1 : 0));
+  const optimizer = adam({ learningRate });
+  const state = optimizer.start(layout.length);
+  return {
+    name: engine.name,
+    async train(count) {
+      const ms: number[] = [];
+      for (let step = 0; step < count; step++) {
+        const start = performance.now();
+        const { gradient } = await program.run({ image, target }, weights);
+        if (gradient === undefined) throw new Error('the training graph gave no gradient');
+        optimizer.step(weights, gradient, state);
+        ms.push(performance.now() - start);
+      }
+      return ms;
+    },
+    close: () => engine.close(),
+  };
+}
+
+async function startTorch(): Promise<Contestant | undefined> {
+  const python = '/usr/bin/python3';
+  if (!existsSync(python)) return undefined;
+  const script = new URL('bench-train-torch.py', import.meta.url).pathname;
+  const init = JSON.stringify({ ...network, learningRate, seed });
+  const child = spawn(python, [script, init], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const hello = await lines.next();
+  if (hello.done) return undefined; // python3 without torch
+  const { version, parameters } = JSON.parse(hello.value);
+  if (parameters !== 487_713) throw new Error(`PyTorch's network has ${parameters} parameters`);
+  return {
+    name: `PyTorch ${version}`,
+    async train(count) {
+      child.stdin.write(`${JSON.stringify({ steps: count })}\n`);
+      const answer = await lines.next();
+      if (answer.done) throw new Error('PyTorch ended early');
+      const { ms } = JSON.parse(answer.value);
+      return ms;
+    },
+    async close() {
+      const ended = once(child, 'exit');
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
+}
+
+function round1(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** Uniform in [0, 1) from a seed, so that runs can be repeated (a linear congruential generator is enough to fill images). */
+function createUniform(start: number): () => number {
+  let state = start >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

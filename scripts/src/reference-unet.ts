@@ -1,0 +1,50 @@
+import { createGraph, type Graph, type Value } from '@consilium/compute';
+
+/** A U-Net's size; with widths 16, 32, 64, 128 and 8 groups it has 487,713 parameters. */
+export interface ReferenceUNet {
+  readonly batch: number;
+  /** Height and width of the image in pixels. */
+  readonly size: number;
+  readonly widths: readonly number[];
+  readonly groups: number;
+}
+
+/**
+ * The network that engines are timed on: two 3×3 convolutions with group norm and ReLU a level, max pooling down, nearest
+ * upsampling and skip connections up, a 1×1 head; loss BCE + soft Dice. `bench-train-torch.py` is the same in PyTorch.
+ */
+export function referenceUNet({ batch, size, widths, groups }: ReferenceUNet): Graph {
+  const g = createGraph();
+  const image = g.input('image', [batch, 1, size, size]);
+  const target = g.input('target', [batch, 1, size, size]);
+  const block = (name: string, input: Value, out: number): Value => {
+    let x = input;
+    for (const layer of [`${name}/1`, `${name}/2`]) {
+      const channels = x.shape[1] ?? 0;
+      const convolved = g.conv2d(x, g.parameter(`${layer}/weight`, [out, channels, 3, 3]));
+      const scale = g.parameter(`${layer}/scale`, [out]);
+      const shift = g.parameter(`${layer}/shift`, [out]);
+      x = g.relu(g.groupNorm(convolved, scale, shift, groups));
+    }
+    return x;
+  };
+  const skips: { x: Value; width: number }[] = [];
+  let x = image;
+  for (const [level, width] of widths.entries()) {
+    x = block(`down${level}`, level === 0 ? x : g.maxPool2d(x), width);
+    skips.push({ x, width });
+  }
+  skips.pop();
+  for (const [level, skip] of [...skips.entries()].reverse()) {
+    x = block(`up${level}`, g.concat([g.upsample2d(x), skip.x]), skip.width);
+  }
+  const channels = x.shape[1] ?? 0;
+  const logits = g.conv2d(
+    x,
+    g.parameter('head/weight', [1, channels, 1, 1]),
+    g.parameter('head/bias', [1]),
+  );
+  g.output('probability', g.sigmoid(logits));
+  g.output('loss', g.add(g.bceWithLogits(logits, target), g.softDiceLoss(logits, target)));
+  return g.build();
+}
