@@ -1,5 +1,10 @@
 import type { Patient } from '@consilium/imaging';
-import { type Condition, type Confounder, generatePatient, type ScannerName } from '@consilium/imaging/phantom';
+import {
+  type Condition,
+  type Confounder,
+  generatePatient,
+  type ScannerName,
+} from '@consilium/imaging/phantom';
 import { type Seeded, seeded } from '@consilium/model';
 import type { CohortSource } from './training-messages.ts';
 

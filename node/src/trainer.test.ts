@@ -1,5 +1,5 @@
-import { afterAll, describe, expect, test } from 'vitest';
 import { initialWeights, networkLayout, parseTask, smallTask } from '@consilium/model';
+import { afterAll, describe, expect, test } from 'vitest';
 import { createTrainer, type Trainer } from './trainer.ts';
 import type { CohortSource, TrainJob } from './training-messages.ts';
 

@@ -55,15 +55,9 @@ export interface JobOptions {
  */
 export interface Trainer {
   train(job: Jobs['train']['job'], options?: JobOptions): Promise<Jobs['train']['result']>;
-  evaluate(
-    job: Jobs['evaluate']['job'],
-    options?: JobOptions,
-  ): Promise<Jobs['evaluate']['result']>;
+  evaluate(job: Jobs['evaluate']['job'], options?: JobOptions): Promise<Jobs['evaluate']['result']>;
   /** A few slices with truth and prediction, for people at this site. */
-  pictures(
-    job: Jobs['pictures']['job'],
-    options?: JobOptions,
-  ): Promise<Jobs['pictures']['result']>;
+  pictures(job: Jobs['pictures']['job'], options?: JobOptions): Promise<Jobs['pictures']['result']>;
   /** The process at work, or null while there is none. */
   readonly pid: number | null;
   /** Jobs that wait or run. */
@@ -109,7 +103,10 @@ export function createTrainer(init: TrainerInit = {}): Trainer {
     });
     started.on('error', (cause) => lose(started, `could not be started: ${cause.message}`));
     started.on('close', (code, signal) => {
-      lose(started, `ended with ${signal ?? `status ${code}`}${complaint && `: ${complaint.trim()}`}`);
+      lose(
+        started,
+        `ended with ${signal ?? `status ${code}`}${complaint && `: ${complaint.trim()}`}`,
+      );
     });
     tell(started, { kind: 'start', compute, priority, cacheBytes });
     return started;
@@ -169,7 +166,9 @@ export function createTrainer(init: TrainerInit = {}): Trainer {
     if (message.kind === 'result') {
       entry?.resolve(message.result);
     } else {
-      entry?.reject(entry.options.signal?.aborted ? entry.options.signal.reason : asThrown(message));
+      entry?.reject(
+        entry.options.signal?.aborted ? entry.options.signal.reason : asThrown(message),
+      );
     }
     next();
   };

@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+import { parseArgs } from 'node:util';
+import type { Command } from './commands/command.ts';
+import { configPrint } from './commands/config-print.ts';
+import { identityShow } from './commands/identity-show.ts';
+import { init } from './commands/init.ts';
+import { logShow } from './commands/log-show.ts';
+import { modelExport } from './commands/model-export.ts';
+import { start } from './commands/start.ts';
+import { status } from './commands/status.ts';
+import { studyCreate } from './commands/study-create.ts';
+import { studyJoin } from './commands/study-join.ts';
+import { NodeError } from './error.ts';
+import { explain } from './explain.ts';
+import { siteFolder } from './site-folder.ts';
+
+const commands: Readonly<Record<string, Command>> = {
+  init,
+  'identity show': identityShow,
+  'study create': studyCreate,
+  'study join': studyJoin,
+  start,
+  status,
+  'log show': logShow,
+  'model export': modelExport,
+  'config print': configPrint,
+};
+
+/** Exit codes: 0 done, 1 failed, 2 used wrongly. */
+async function main(words: readonly string[]): Promise<void> {
+  if (words.length === 0 || words[0] === '--help' || words[0] === 'help') {
+    console.log(help());
+    return;
+  }
+  const [name, command] = findCommand(words);
+  const { values, positionals } = parsed(command, words.slice(name.split(' ').length));
+  if (values['help'] === true) {
+    console.log(`consilium ${command.usage} [--folder DIR]\n${command.summary}`);
+    return;
+  }
+  if (positionals.length !== command.positionals) {
+    throw new NodeError(
+      'USAGE',
+      `${name} takes ${command.positionals} words, got ${positionals.length}`,
+      `consilium ${command.usage}`,
+    );
+  }
+  const interrupted = new AbortController();
+  for (const event of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(event, () => interrupted.abort(new Error(`stopped by ${event}`)));
+  }
+  await command.run({
+    folder: siteFolder(typeof values['folder'] === 'string' ? values['folder'] : '.'),
+    positionals,
+    options: values,
+    print: (text) => console.log(text),
+    write: (bytes) =>
+      new Promise((resolve, reject) =>
+        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve())),
+      ),
+    signal: interrupted.signal,
+  });
+}
+
+function findCommand(words: readonly string[]): [string, Command] {
+  for (const name of [words.slice(0, 2).join(' '), words[0] ?? '']) {
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (command !== undefined) return [name, command];
+  }
+  throw new NodeError(
+    'USAGE',
+    `there is no command ${words.slice(0, 2).join(' ')}`,
+    'consilium --help lists them',
+  );
+}
+
+function parsed(
+  command: Command,
+  args: readonly string[],
+): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
+  try {
+    const options = {
+      ...command.options,
+      folder: { type: 'string' },
+      help: { type: 'boolean' },
+    } as const;
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    return { values: values as Record<string, string | boolean | undefined>, positionals };
+  } catch (cause) {
+    throw new NodeError(
+      'USAGE',
+      cause instanceof Error ? cause.message : String(cause),
+      `consilium ${command.usage} [--folder DIR]`,
+      { cause },
+    );
+  }
+}
+
+function help(): string {
+  const width = Math.max(...Object.values(commands).map(({ usage }) => usage.length));
+  return [
+    'consilium: hospitals learn one chest-CT model together, as peers. Research use only: not a medical device.',
+    '',
+    ...Object.values(commands).map(({ usage, summary }) => `  ${usage.padEnd(width)}  ${summary}`),
+    '',
+    'Every command takes --folder DIR (the site; default: this folder) and --help. Those that print take --json.',
+  ].join('\n');
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const explanation = explain(error);
+  if (explanation === null) throw error;
+  console.error(`error: ${explanation.error}\nhint: ${explanation.hint}`);
+  process.exitCode = error instanceof NodeError && error.code === 'USAGE' ? 2 : 1;
+}

@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { parseDocument, stringify } from 'yaml';
+import { z } from 'zod';
+import { NodeError } from './error.ts';
+
+const phantomCohort = z.strictObject({
+  kind: z.literal('phantom'),
+  profile: z.string().min(1),
+  patients: z.int().min(1).max(10_000),
+  seed: z.int().min(0).default(0),
+});
+const pngCohort = z.strictObject({
+  kind: z.literal('png'),
+  folder: z.string().min(1),
+  patients: z.array(z.string().min(1)).min(1),
+  /** Patients whose slices are stored upside down, as the site's data steward declares. */
+  flippedTopToBottom: z.array(z.string().min(1)).default([]),
+});
+const cohort = z.discriminatedUnion('kind', [phantomCohort, pngCohort]);
+const port = z.int().min(0).max(65_535);
+
+/** Everything a site's operator can set. Unknown keys are refused, so that a typing error is not a silent default. */
+const configSchema = z.strictObject({
+  /** What the site is called in its own logs. */
+  name: z.string().min(1).max(64),
+  network: z
+    .strictObject({
+      /** Multiaddrs to listen on; an empty list makes an outbound-only site. */
+      listen: z.array(z.string()).default(['/ip4/0.0.0.0/tcp/4001']),
+      /** How often missing records are asked for when nobody announces any. */
+      syncSeconds: z.number().positive().default(30),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      /** Health, metrics and status. Loopback unless the operator says otherwise. */
+      host: z.string().default('127.0.0.1'),
+      /** 0 takes any free port; the node writes which. */
+      port: port.default(0),
+    })
+    .prefault({}),
+  data: z
+    .strictObject({
+      /** Patients that the site trains on; none for a validator or an observer. */
+      train: cohort.nullable().default(null),
+      /** Patients that it evaluates on, never among those it trains on. */
+      test: cohort.nullable().default(null),
+    })
+    .prefault({}),
+  compute: z
+    .strictObject({
+      provider: z.enum(['cpu', 'webgpu', 'cuda']).default('cpu'),
+      threads: z.int().min(1).max(256).default(1),
+    })
+    .prefault({}),
+  training: z
+    .strictObject({
+      /** Width of the update's integers; what is rounded away goes into the next update. */
+      payloadBits: z.union([z.literal(8), z.literal(16), z.literal(32)]).default(16),
+      /** How long to ask peers for this site's own records before it trains: a restored disk may be behind them. */
+      settleSeconds: z.number().min(0).default(10),
+    })
+    .prefault({}),
+  evaluation: z
+    .strictObject({
+      /** Evaluate after every n-th round, and after the last. 0: after the last only. */
+      everyRounds: z.int().min(0).default(5),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+/** Where a site's patients come from. */
+export type CohortConfig = z.infer<typeof cohort>;
+
+/**
+ * Reads and checks a configuration file; every default is filled in.
+ * @throws {NodeError} `CONFIG`, naming the key and what was wanted, or `FOLDER_MISSING`.
+ */
+export async function loadConfig(path: string): Promise<Config> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new NodeError(
+      'FOLDER_MISSING',
+      `cannot read ${path}`,
+      'run `consilium init --folder DIR` first, or name the folder with --folder',
+      { cause },
+    );
+  }
+  const document = parseDocument(text);
+  const syntax = document.errors[0];
+  if (syntax !== undefined)
+    throw new NodeError(
+      'CONFIG',
+      `${path} is not YAML: ${firstLine(syntax.message)}`,
+      'mend that line',
+    );
+  return checkConfig(document.toJS(), path);
+}
+
+/** @throws {NodeError} `CONFIG`. */
+export function checkConfig(value: unknown, path: string): Config {
+  const result = configSchema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue?.path.join('.') || 'the top level';
+  if (issue?.code === 'unrecognized_keys') {
+    throw new NodeError(
+      'CONFIG',
+      `${path}: unknown key ${issue.keys.join(', ')} at ${where}`,
+      '`consilium config print --effective` shows every key that there is',
+    );
+  }
+  throw new NodeError(
+    'CONFIG',
+    `${path}: ${where}: ${issue?.message}`,
+    '`consilium config print --effective` shows every key with a valid value',
+  );
+}
+
+/** The configuration as YAML, defaults included. */
+export function printConfig(config: Config): string {
+  return stringify(config);
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] as string;
+}

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { createNetwork } from '@consilium/network';
+import { loadKey, openRecord } from '@consilium/records';
+import { systemClock } from './clock.ts';
+import { type Config, loadConfig } from './config.ts';
+import { NodeError } from './error.ts';
+import { memberOf, readJoined } from './founding.ts';
+import { serveHttp } from './http.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { createMetrics } from './metrics.ts';
+import { Site } from './site.ts';
+import { type SiteFolder, writeRunning } from './site-folder.ts';
+import { openStores } from './stores.ts';
+import { createTrainer } from './trainer.ts';
+import { openTrainingStore } from './training-store.ts';
+import { logLines, modelFile, type Status, statusOf } from './views.ts';
+
+/**
+ * Runs one site until `signal` aborts: the composition root, where every part gets its real clock, disk, network and engine.
+ *
+ * @throws {NodeError}, {@link LogError}, {@link RecordError}, {@link StudyError} when the site cannot start, or when its disk or its data fail for good.
+ */
+export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<void> {
+  const config = await loadConfig(folder.config);
+  const key = await loadKey(folder.key);
+  const founding = await readJoined(folder);
+  const self = memberOf(founding.manifest, key.id);
+  const logger = createLogger(config.log.level, config.name);
+  await using stores = await openStores(folder);
+  const { log, blobs } = stores;
+  for (const { author, ...repair } of log.repairs) {
+    logger.error(
+      { author, ...repair },
+      'a log was damaged on disk and cut back; peers will be asked for the rest',
+    );
+  }
+  // The founding file is the founder's first record: with it in the log, the roster is known before anyone is dialled.
+  await keepFounding(founding.verified.envelope, log, logger);
+
+  const members = new Set(founding.manifest.roster.map(({ site }) => site));
+  const network = createNetwork(
+    {
+      key,
+      log,
+      blobs,
+      members: () => founding.manifest.roster,
+      admit: (entry) => {
+        const { author } = openRecord(entry).record;
+        if (!members.has(author)) {
+          throw new NodeError(
+            'NOT_IN_ROSTER',
+            `${author} is not in the roster`,
+            'only members are heard',
+          );
+        }
+      },
+      clock: systemClock,
+      random: randomBytes,
+      logger,
+    },
+    { listen: config.network.listen, timing: { antiEntropyMs: config.network.syncSeconds * 1000 } },
+  );
+  const trainer = createTrainer({ compute: config.compute });
+  const site = new Site(
+    {
+      key,
+      study: founding.verified.id,
+      log,
+      blobs,
+      network,
+      trainer,
+      trainingStore: openTrainingStore(folder.training, (round) =>
+        logger.error({ round }, 'the training state is damaged; going on with a fresh one'),
+      ),
+      clock: systemClock,
+      random: randomBytes,
+      logger,
+    },
+    {
+      train: self.role === 'trainer' ? config.data.train : null,
+      test: self.role === 'observer' ? null : config.data.test,
+      payloadBits: config.training.payloadBits,
+      everyRounds: config.evaluation.everyRounds,
+      settleSeconds: config.training.settleSeconds,
+    },
+  );
+  const status = (): Status => {
+    const connected = new Map(network.peers().map((peer) => [peer.site, peer.connected]));
+    return statusOf(
+      key.id,
+      founding,
+      site.state,
+      site.activity,
+      (member) => connected.get(member) ?? null,
+    );
+  };
+  await started(config, () => network.start());
+  try {
+    const metrics = createMetrics(status);
+    const http = await serveHttp(
+      {
+        '/healthz': () => ({ type: 'application/json', body: JSON.stringify({ ok: true }) }),
+        '/metrics': async () => ({ type: metrics.contentType, body: await metrics.metrics() }),
+        '/status': () => ({ type: 'application/json', body: JSON.stringify(status()) }),
+        '/log': async (query) => ({
+          type: 'application/json',
+          body: JSON.stringify(await logLines(log, query.get('site'))),
+        }),
+        '/model.safetensors': () => {
+          if (site.state === null)
+            return { status: 404, type: 'text/plain', body: 'no state yet\n' };
+          return { type: 'application/octet-stream', body: modelFile(site.state) };
+        },
+      },
+      config.http,
+      (error) => logger.error({ error: String(error) }, 'a request failed'),
+    );
+    try {
+      await writeRunning(folder, http.address);
+      logger.info(
+        {
+          id: key.id,
+          role: self.role,
+          http: http.address,
+          listen: network.addresses(),
+          study: founding.manifest.name,
+        },
+        'the node runs; research use only: not a medical device',
+      );
+      await site.run(signal);
+    } finally {
+      await rm(folder.running, { force: true });
+      await http.stop();
+    }
+  } finally {
+    await trainer.stop();
+    await network.stop();
+    logger.info({}, 'the node has stopped');
+  }
+}
+
+async function keepFounding(
+  envelope: Uint8Array,
+  log: Awaited<ReturnType<typeof openStores>>['log'],
+  logger: Logger,
+): Promise<void> {
+  const { record } = openRecord(envelope);
+  if (log.head(record.author).size > record.index) return;
+  if (log.head(record.author).size < record.index) {
+    logger.info({ index: record.index }, 'the founder’s earlier records are fetched first');
+    return;
+  }
+  await log.append(envelope);
+}
+
+async function started(config: Config, start: () => Promise<void>): Promise<void> {
+  try {
+    await start();
+  } catch (cause) {
+    if (!/EADDRINUSE|UnsupportedListenAddress/.test(describe(cause))) throw cause;
+    throw new NodeError(
+      'ADDRESS_IN_USE',
+      `cannot listen on ${config.network.listen.join(', ')}: the port is taken`,
+      'stop the program that has it, or change network.listen in consilium.yaml',
+      { cause },
+    );
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof AggregateError)
+    return [error.message, ...error.errors.map(describe)].join(' ');
+  return error instanceof Error
+    ? `${error.name} ${error.message} ${describe(error.cause)}`
+    : String(error ?? '');
+}

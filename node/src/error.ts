@@ -1,0 +1,26 @@
+/** What can go wrong between a person and the node. Codes are stable; `hint` says what to do about it. */
+export type NodeErrorCode =
+  | 'USAGE'
+  | 'CONFIG'
+  | 'FOLDER_EXISTS'
+  | 'FOLDER_MISSING'
+  | 'FOLDER_IN_USE'
+  | 'STUDY_MISSING'
+  | 'STUDY_EXISTS'
+  | 'NOT_IN_ROSTER'
+  | 'ADDRESS_IN_USE'
+  | 'DATA'
+  | 'DISK_FULL'
+  | 'TRAINING';
+
+export class NodeError extends Error {
+  override readonly name = 'NodeError';
+  readonly code: NodeErrorCode;
+  /** One line that tells the reader what to do next. */
+  readonly hint: string;
+  constructor(code: NodeErrorCode, message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.hint = hint;
+  }
+}

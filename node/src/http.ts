@@ -1,0 +1,98 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { NodeError } from './error.ts';
+import { isErrno } from './site-folder.ts';
+
+/** What an address answers with. */
+export interface Answer {
+  readonly type: string;
+  readonly body: string | Uint8Array;
+  readonly status?: number;
+}
+
+/** Answers by path. Each gets the query's parameters. */
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Promise<Answer> | Answer>>;
+
+export interface HttpInit {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** A read-only HTTP server: GET only, no body is read, one answer a path. */
+export interface HttpServer {
+  /** `http://host:port` */
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/** @throws {NodeError} `ADDRESS_IN_USE`. */
+export async function serveHttp(
+  routes: Routes,
+  { host, port }: HttpInit,
+  onError: (error: unknown) => void,
+): Promise<HttpServer> {
+  const server = createServer(
+    { maxHeaderSize: 8192, requestTimeout: 10_000 },
+    (request, response) => {
+      const url = new URL(request.url ?? '/', 'http://localhost');
+      const route = Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined;
+      if (request.method !== 'GET' || route === undefined) {
+        send(response, {
+          status: request.method === 'GET' ? 404 : 405,
+          type: 'text/plain',
+          body: 'not found\n',
+        });
+        return;
+      }
+      Promise.resolve(url.searchParams)
+        .then(route)
+        .then((answer) => send(response, answer))
+        .catch((error) => {
+          onError(error);
+          send(response, {
+            status: 500,
+            type: 'text/plain',
+            body: 'the node could not answer; see its log\n',
+          });
+        });
+    },
+  );
+  await listen(server, host, port);
+  const { port: taken } = server.address() as AddressInfo;
+  return {
+    address: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(
+        isErrno(cause, 'EADDRINUSE')
+          ? new NodeError(
+              'ADDRESS_IN_USE',
+              `${host}:${port} is taken by another program`,
+              'set http.port in consilium.yaml to another port, or to 0 for any free one',
+              { cause },
+            )
+          : cause,
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function send(response: ServerResponse, { status = 200, type, body }: Answer): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  });
+  response.end(body);
+}

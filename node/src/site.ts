@@ -1,0 +1,335 @@
+import type { BlobStore, LogStore } from '@consilium/log';
+import { networkLayout, parseTask } from '@consilium/model';
+import type { Clock, Network } from '@consilium/network';
+import { openRecord, type RecordDraft, type SiteKey, signRecord } from '@consilium/records';
+import { StudyError, StudyFold, type StudyState } from '@consilium/study';
+import { fromGrid, putPart, type RandomBytes, splitLayout } from '@consilium/weights';
+import { contribute } from './contribute.ts';
+import type { Logger } from './logger.ts';
+import { type Action, nextAction } from './pacing.ts';
+import { evaluationBody } from './recorded-evaluation.ts';
+import type { Trainer } from './trainer.ts';
+import type { CohortSource, JobProgress } from './training-messages.ts';
+import type { TrainingStore } from './training-store.ts';
+import { Wakeup } from './wakeup.ts';
+
+export interface SiteComponents {
+  readonly key: SiteKey;
+  /** Record id of the study's manifest. */
+  readonly study: Uint8Array;
+  readonly log: LogStore;
+  readonly blobs: BlobStore;
+  readonly network: Pick<Network, 'announce' | 'fetchBlob' | 'sync'>;
+  readonly trainer: Trainer;
+  readonly trainingStore: TrainingStore;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+}
+
+export interface SiteInit {
+  readonly train: CohortSource | null;
+  readonly test: CohortSource | null;
+  readonly payloadBits: 8 | 16 | 32;
+  readonly everyRounds: number;
+  readonly settleSeconds: number;
+}
+
+/** What the site is at, for people: no loss, no figure of a patient. */
+export interface Activity {
+  readonly kind:
+    | 'starting'
+    | 'fetching'
+    | 'training'
+    | 'evaluating'
+    | 'waiting'
+    | 'finished'
+    | 'watching';
+  readonly round: number;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** How long to wait before looking again when nothing wakes the site: the deadline of a round has to be noticed. */
+const idleMs = 1_000;
+/** How long to wait after a job or a transfer failed. */
+const retryMs = 2_000;
+
+/**
+ * One hospital's loop: pull → replay → train → append → announce → evaluate, until aborted.
+ *
+ * All decisions are the fold's and the pacing's, which are pure; this class only carries them out. A failure of a step is logged and the
+ * step is tried again: nothing that a peer, the training process or the disk does ends the loop.
+ */
+export class Site {
+  readonly #components: SiteComponents;
+  readonly #init: SiteInit;
+  readonly #fold: StudyFold;
+  readonly #wakeup = new Wakeup();
+  /** Records of each author that the fold has. */
+  readonly #taken = new Map<string, number>();
+  #state: StudyState | null = null;
+  #activity: Activity = { kind: 'starting', round: 0, done: 0, total: 0 };
+  #waitingSince: number;
+
+  constructor(components: SiteComponents, init: SiteInit) {
+    this.#components = components;
+    this.#init = init;
+    this.#fold = new StudyFold(components.study);
+    this.#waitingSince = components.clock.now();
+  }
+
+  /** The last state that was computed, or null before the first. */
+  get state(): StudyState | null {
+    return this.#state;
+  }
+
+  get activity(): Activity {
+    return this.#activity;
+  }
+
+  /** Runs until `signal` aborts; resolves then. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, logger } = this.#components;
+    const unsubscribe = log.onAppend(() => this.#wakeup.wake());
+    logger.warn(
+      { profile: 'off' },
+      'this study runs WITHOUT differential privacy: updates may reveal training data',
+    );
+    try {
+      await this.#settle(signal);
+      while (!signal.aborted) await this.#turn(signal);
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  /** A disk that was restored from an old copy lacks the site's own last records: peers are asked for them before anything is signed. */
+  async #settle(signal: AbortSignal): Promise<void> {
+    const { clock, network, logger } = this.#components;
+    const until = clock.now() + this.#init.settleSeconds * 1000;
+    while (!signal.aborted && clock.now() < until) {
+      const { peers, failed } = await network.sync(signal);
+      if (peers > failed) return;
+      await this.#wakeup.wait(clock, 500, signal);
+    }
+    if (!signal.aborted)
+      logger.warn(
+        {},
+        'no peer could be asked for this site’s own records; going on with what the disk has',
+      );
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { clock, key } = this.#components;
+    await this.#takeRecords();
+    const isComplete = await this.#fetchMissing(signal);
+    const state = await this.#replay();
+    if (state === null) {
+      await this.#wakeup.wait(clock, retryMs, signal);
+      return;
+    }
+    const lastEvaluated = Math.max(
+      0,
+      ...state.evaluations.filter(({ site }) => site === key.id).map(({ round }) => round),
+    );
+    const action = nextAction(state, key.id, clock.now() - this.#waitingSince, {
+      everyRounds: this.#init.everyRounds,
+      lastEvaluated,
+      hasPatients: this.#init.test !== null,
+    });
+    // A payload that is on its way belongs to the round before: better to train on all of it, within the deadline.
+    const canWait = clock.now() - this.#waitingSince < state.manifest.rounds.deadlineSeconds * 1000;
+    if (!isComplete && canWait) await this.#wakeup.wait(clock, idleMs, signal);
+    else await this.#act(action, state, signal);
+  }
+
+  async #act(action: Action, state: StudyState, signal: AbortSignal): Promise<void> {
+    switch (action.kind) {
+      case 'train':
+        this.#show('training', action.round);
+        if (!(await this.#tried('train', signal, () => this.#train(action.round, state, signal))))
+          await this.#pause(signal);
+        this.#waitingSince = this.#components.clock.now();
+        return;
+      case 'evaluate':
+        this.#show('evaluating', action.round);
+        if (
+          !(await this.#tried('evaluate', signal, () =>
+            this.#evaluate(action.round, state, signal),
+          ))
+        )
+          await this.#pause(signal);
+        return;
+      case 'wait':
+        this.#show('waiting', action.round);
+        break;
+      case 'finished':
+        this.#show('finished', state.manifest.rounds.count);
+        break;
+      case 'watch':
+        this.#show('watching', state.rounds.length);
+        break;
+    }
+    await this.#wakeup.wait(this.#components.clock, idleMs, signal);
+  }
+
+  async #train(round: number, state: StudyState, signal: AbortSignal): Promise<void> {
+    const { blobs, trainingStore, network, logger } = this.#components;
+    if (this.#init.train === null)
+      throw new StudyError(
+        'BAD_MANIFEST',
+        'the roster has this site as a trainer, its configuration names no patients to train on',
+      );
+    const contribution = await contribute(
+      {
+        ...this.#components,
+        onProgress: (progress) => this.#progressed('training', round, progress),
+      },
+      { state, cohort: this.#init.train, payloadBits: this.#init.payloadBits, signal },
+    );
+    const digest = await blobs.put(contribution.payload);
+    await trainingStore.save(round, contribution.training);
+    await this.#append(state, {
+      kind: 'update',
+      body: {
+        round,
+        base: Buffer.from(state.digest, 'hex'),
+        payload: { digest: Buffer.from(digest, 'hex'), bytes: contribution.payload.length },
+        steps: contribution.steps,
+        privacy: { profile: 'off' },
+      },
+    });
+    await trainingStore.forget(round - 1);
+    logger.info({ round, payload: digest, bytes: contribution.payload.length }, 'update signed');
+    await this.#tried('announce', signal, () => network.announce());
+  }
+
+  async #evaluate(round: number, state: StudyState, signal: AbortSignal): Promise<void> {
+    const { trainer, network, logger } = this.#components;
+    if (this.#init.test === null) return;
+    const task = parseTask(state.manifest.task);
+    const { weights } = await this.#modelHere(state);
+    const { summary } = await trainer.evaluate(
+      { task, weights, cohort: this.#init.test },
+      { signal, onProgress: (progress) => this.#progressed('evaluating', round, progress) },
+    );
+    await this.#append(state, {
+      kind: 'evaluation',
+      body: evaluationBody(round, state.digest, summary),
+    });
+    logger.info({ round, state: state.digest }, 'evaluation signed');
+    await this.#tried('announce', signal, () => network.announce());
+  }
+
+  /** The state's shared weights with this site's own corrections beside them. */
+  async #modelHere(state: StudyState): Promise<{ weights: Float32Array }> {
+    const { trainingStore, key } = this.#components;
+    const layout = networkLayout(parseTask(state.manifest.task).network);
+    const { shared, local } = splitLayout(layout);
+    const lastRound = state.members.find(({ site }) => site === key.id)?.lastRound ?? 0;
+    const training = lastRound > 0 ? await trainingStore.load(lastRound) : null;
+    const weights = new Float32Array(layout.length);
+    putPart(layout, shared, weights, fromGrid(state.weights, state.manifest.gridExponent));
+    if (training !== null) putPart(layout, local, weights, training.local);
+    return { weights };
+  }
+
+  async #append(state: StudyState, said: Pick<RecordDraft, 'kind' | 'body'>): Promise<void> {
+    const { key, log, study } = this.#components;
+    const head = log.head(key.id);
+    const draft = {
+      ...said,
+      version: 1,
+      study,
+      author: key.id,
+      index: head.size,
+      previous: head.last,
+      heads: state.heads.map(({ author, size, root }) => ({
+        author,
+        size,
+        root: Buffer.from(root, 'hex'),
+      })),
+    } as RecordDraft;
+    await log.append(signRecord(key, draft));
+  }
+
+  /** Gives the fold what the log has and it has not. */
+  async #takeRecords(): Promise<void> {
+    const { log } = this.#components;
+    for (const { author, size } of log.heads()) {
+      let taken = this.#taken.get(author) ?? 0;
+      while (taken < size) {
+        const entries = await log.read(author, taken, { maxEntries: 256, maxBytes: 4 * 2 ** 20 });
+        if (entries.length === 0) break;
+        for (const entry of entries) this.#fold.add(openRecord(entry));
+        taken += entries.length;
+      }
+      this.#taken.set(author, taken);
+    }
+    for (const { entries } of await log.forks())
+      for (const entry of entries) this.#fold.add(openRecord(entry));
+  }
+
+  async #replay(): Promise<StudyState | null> {
+    try {
+      this.#state = await this.#fold.state(this.#components.blobs);
+      return this.#state;
+    } catch (error) {
+      if (!(error instanceof StudyError)) throw error;
+      this.#components.logger.info({ code: error.code }, error.message);
+      return null;
+    }
+  }
+
+  /** Pulls payloads that records name and the disk lacks. False while one of them could not be had. */
+  async #fetchMissing(signal: AbortSignal): Promise<boolean> {
+    const { blobs, network } = this.#components;
+    let isComplete = true;
+    for (const { digest, bytes } of this.#wanted()) {
+      if (await blobs.has(digest)) continue;
+      this.#show('fetching', this.#activity.round);
+      if (!(await this.#tried('fetch', signal, () => network.fetchBlob(digest, bytes, { signal }))))
+        isComplete = false;
+    }
+    return isComplete;
+  }
+
+  #wanted(): { digest: string; bytes: number }[] {
+    const founding = this.#fold.founding();
+    if (founding === null) return [];
+    const { digest, bytes } = founding.manifest.initialWeights;
+    const updates = this.#fold.decisions()?.updates ?? [];
+    return [
+      { digest: Buffer.from(digest).toString('hex'), bytes },
+      ...updates.map(({ payload, payloadBytes }) => ({ digest: payload, bytes: payloadBytes })),
+    ];
+  }
+
+  async #tried(what: string, signal: AbortSignal, work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      const { code = 'UNKNOWN', message = String(error) } = error as {
+        code?: string;
+        message?: string;
+      };
+      this.#components.logger.warn({ what, code }, message);
+      return false;
+    }
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    return this.#wakeup.wait(this.#components.clock, retryMs, signal);
+  }
+
+  #show(kind: Activity['kind'], round: number): void {
+    this.#activity = { kind, round, done: 0, total: 0 };
+  }
+
+  #progressed(kind: Activity['kind'], round: number, { done, total }: JobProgress): void {
+    this.#activity = { kind, round, done, total };
+  }
+}

@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { defaultTask, type LesionTask, ModelError, parseTask, smallTask } from '@consilium/model';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { NodeError } from './error.ts';
+import type { StudyPlan } from './founding.ts';
+import { exists } from './site-folder.ts';
+
+const planSchema = z.strictObject({
+  name: z.string().min(1).max(128),
+  /** `default`, `small`, or a whole task. */
+  task: z
+    .union([z.enum(['default', 'small']), z.record(z.string(), z.unknown())])
+    .default('default'),
+  /** Seed of the initial weights. */
+  seed: z.int().min(0).default(0),
+  rounds: z.strictObject({
+    count: z.int().min(1),
+    deadlineSeconds: z.int().min(1).default(3600),
+    quorum: z.int().min(1),
+  }),
+  roster: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        site: z.string(),
+        role: z.enum(['trainer', 'validator', 'observer']),
+        patients: z.int().min(0).default(0),
+        addresses: z.array(z.string()).default([]),
+      }),
+    )
+    .min(1),
+});
+
+const tasks = { default: defaultTask, small: smallTask } as const;
+
+/**
+ * Reads a founder's plan (YAML): name, task, rounds and roster.
+ * @throws {NodeError} `CONFIG`, naming what is wrong.
+ */
+export async function readPlan(path: string): Promise<StudyPlan> {
+  if (!(await exists(path)))
+    throw new NodeError(
+      'CONFIG',
+      `there is no plan at ${path}`,
+      'write one: name, rounds and roster; the guide for founders has an example',
+    );
+  const document = parseDocument(await readFile(path, 'utf8'));
+  const [syntax] = document.errors;
+  if (syntax !== undefined)
+    throw new NodeError(
+      'CONFIG',
+      `${path} is not YAML: ${syntax.message.split('\n', 1)[0]}`,
+      'mend that line',
+    );
+  const result = planSchema.safeParse(document.toJS());
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw new NodeError(
+      'CONFIG',
+      `${path}: ${issue?.path.join('.') || 'the top level'}: ${issue?.message}`,
+      'compare with the example in the guide for founders',
+    );
+  }
+  return { ...result.data, task: taskOf(result.data.task, path) };
+}
+
+function taskOf(task: keyof typeof tasks | Record<string, unknown>, path: string): LesionTask {
+  if (typeof task === 'string') return tasks[task];
+  try {
+    return parseTask(task);
+  } catch (cause) {
+    if (!(cause instanceof ModelError)) throw cause;
+    throw new NodeError(
+      'CONFIG',
+      `${path}: ${cause.message}`,
+      'a task is whole or it is `default` or `small`',
+      { cause },
+    );
+  }
+}
