@@ -5,7 +5,7 @@ import type { CohortSource, TrainJob } from './training-messages.ts';
 
 const task = parseTask({
   ...smallTask,
-  network: { ...smallTask.network, size: 32, channels: [4, 8], groups: 2 },
+  network: { ...smallTask.network, size: 32, cropSize: 32, channels: [4, 8], groupChannels: 8 },
 });
 const cohort: CohortSource = {
   kind: 'phantom',

@@ -53,8 +53,11 @@ export interface TrainResult {
 
 export interface EvaluateJob {
   readonly task: LesionTask;
+  /** One whole vector, or several for an ensemble. */
   readonly weights: Float32Array | readonly Float32Array[];
   readonly cohort: CohortSource;
+  /** Averages over the mirror images of each scan: four times the work. @default false */
+  readonly mirrored?: boolean;
   /** Seed of the bootstrap intervals. @default 0 */
   readonly seed?: number;
   /**

@@ -107,6 +107,7 @@ async function evaluate(job: EvaluateJob, { signal, report }: Running): Promise<
   for await (const patient of cohorts.patients(job.cohort, signal)) {
     const prediction = await predict(await modelFor(job.task), job.weights, patient.scan, {
       signal,
+      mirrored: job.mirrored ?? false,
     });
     evaluations.push(evaluatePatient(patient, prediction));
     report({ done: evaluations.length, total });

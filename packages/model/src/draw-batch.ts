@@ -1,6 +1,5 @@
-import { alterIntensity, drawAugmentation, placePlane } from './augment.ts';
+import { alterIntensity, cutOut, drawPlacement } from './augment.ts';
 import { ModelError } from './error.ts';
-import { inputChannels } from './network.ts';
 import type { PreparedPatient } from './prepare.ts';
 import { type Seeded, seeded } from './seeded.ts';
 import type { LesionTask } from './task.ts';
@@ -10,11 +9,16 @@ export interface Batch {
   readonly image: Float32Array;
   readonly lungTruth: Float32Array;
   readonly lesionTruth: Float32Array;
+  readonly lesionWeight: Float32Array;
+  readonly outside: Float32Array;
 }
 
+/** A logit at which a sigmoid is zero for float32's purposes, and its gradient with it. */
+const never = -40;
+
 /**
- * Draws one batch: each sample takes a patient (all equally likely, however many slices they have), then, with the probability
- * `lesionShare`, one of the patient's slices with lesion, else any slice; then changes it at random. The same seed and
+ * Draws one batch: each sample takes a patient, with a chance that grows with the root of the number of slices, then, with the probability
+ * `lesionShare`, one of the patient's slices with lesion, else any slice; then changes it at random. The same cohort, seed and
  * step give the same batch.
  *
  * @throws {ModelError} `EMPTY_COHORT` when there is no patient.
@@ -26,27 +30,44 @@ export function drawBatch(
   step: number,
 ): Batch {
   const { network, training } = task;
-  const plane = network.size * network.size;
-  const channels = inputChannels(network);
+  const plane = network.cropSize * network.cropSize;
   const batch: Batch = {
-    image: new Float32Array(training.batch * channels * plane),
+    image: new Float32Array(training.batch * network.slices * plane),
     lungTruth: new Float32Array(training.batch * plane),
     lesionTruth: new Float32Array(training.batch * plane),
+    lesionWeight: new Float32Array(training.batch * plane),
+    outside: new Float32Array(training.batch * plane),
   };
   const random = seeded('batch', seed, step);
   for (let sample = 0; sample < training.batch; sample++) {
-    const patient = cohort[random.below(cohort.length)];
-    if (patient === undefined) {
-      throw new ModelError('EMPTY_COHORT', 'there is no patient to train on');
-    }
+    const patient = drawPatient(cohort, random);
     const slice = drawSlice(patient, training.lesionShare, random);
+    const part = (values: Float32Array, planes: number): Float32Array =>
+      values.subarray(sample * planes * plane, (sample + 1) * planes * plane);
     placeSample(patient, slice, task, random, {
-      image: batch.image.subarray(sample * channels * plane, (sample + 1) * channels * plane),
-      lungTruth: batch.lungTruth.subarray(sample * plane, (sample + 1) * plane),
-      lesionTruth: batch.lesionTruth.subarray(sample * plane, (sample + 1) * plane),
+      image: part(batch.image, network.slices),
+      lungTruth: part(batch.lungTruth, 1),
+      lesionTruth: part(batch.lesionTruth, 1),
     });
   }
+  confineToLung(batch);
   return batch;
+}
+
+function drawPatient(cohort: readonly PreparedPatient[], random: Seeded): PreparedPatient {
+  const total = cohort.reduce((sum, { depth }) => sum + Math.sqrt(depth), 0);
+  let left = random.uniform() * total;
+  for (const patient of cohort) {
+    left -= Math.sqrt(patient.depth);
+    if (left < 0) {
+      return patient;
+    }
+  }
+  const last = cohort.at(-1);
+  if (last === undefined) {
+    throw new ModelError('EMPTY_COHORT', 'there is no patient to train on');
+  }
+  return last;
 }
 
 function drawSlice(patient: PreparedPatient, lesionShare: number, random: Seeded): number {
@@ -61,26 +82,40 @@ function placeSample(
   slice: number,
   { network, training }: LesionTask,
   random: Seeded,
-  target: Batch,
+  target: Pick<Batch, 'image' | 'lungTruth' | 'lesionTruth'>,
 ): void {
-  const { size, slices } = network;
-  const plane = size * size;
-  const augmentation = drawAugmentation(training.augmentation, random);
+  const { size, cropSize, slices } = network;
+  const crop = cropSize * cropSize;
+  const placement = drawPlacement(training.augmentation, size, random);
+  const isReversed = random.uniform() < training.augmentation.flipAxial;
+  const planeOf = <T extends Float32Array | Uint8Array>(values: T, z: number): T =>
+    values.subarray(z * size * size, (z + 1) * size * size) as T;
   for (let i = 0; i < slices; i++) {
-    const z = neighbour(slice, i, slices, patient.depth);
-    const source = patient.image.subarray(z * plane, (z + 1) * plane);
-    const place = target.image.subarray(i * plane, (i + 1) * plane);
-    placePlane(source, size, augmentation, 'border', 1, place);
-    alterIntensity(place, augmentation, random);
+    const z = neighbour(slice, isReversed ? slices - 1 - i : i, slices, patient.depth);
+    const place = target.image.subarray(i * crop, (i + 1) * crop);
+    cutOut(planeOf(patient.image, z), size, placement, 'border', 1, place, cropSize);
   }
-  const truth = (mask: Uint8Array, place: Float32Array): void => {
-    const source = mask.subarray(slice * plane, (slice + 1) * plane);
-    placePlane(source, size, augmentation, 'zero', 1 / 255, place);
-  };
-  truth(patient.lung, target.lungTruth);
-  truth(patient.lesion, target.lesionTruth);
-  if (network.lungInput && random.uniform() >= training.lungDropout) {
-    target.image.set(target.lungTruth, slices * plane);
+  alterIntensity(target.image, cropSize, training.augmentation, random);
+  for (const [mask, place] of [
+    [patient.lung, target.lungTruth],
+    [patient.lesion, target.lesionTruth],
+  ] as const) {
+    cutOut(planeOf(mask, slice), size, placement, 'zero', 1 / 255, place, cropSize);
+  }
+}
+
+/** Fills what tells the loss where the true lung is, and takes lesion outside of it away. */
+function confineToLung({ lungTruth, lesionTruth, lesionWeight, outside }: Batch): void {
+  let inside = 0;
+  for (const value of lungTruth) {
+    inside += value > 0.5 ? 1 : 0;
+  }
+  const weight = lungTruth.length / (inside + 1);
+  for (let i = 0; i < lungTruth.length; i++) {
+    const isLung = (lungTruth[i] as number) > 0.5;
+    lesionWeight[i] = isLung ? weight : 0;
+    outside[i] = isLung ? 0 : never;
+    lesionTruth[i] = isLung ? (lesionTruth[i] as number) : 0;
   }
 }
 

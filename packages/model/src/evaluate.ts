@@ -7,9 +7,9 @@ import type { Prediction } from './predict.ts';
 
 /** What one patient's prediction is worth. Null: the figure does not exist for this patient (no lesion in the truth). */
 export interface PatientMetrics {
-  /** Dice of lesion ≥ 0.5 over the whole scan. */
+  /** Dice of the reading (lesion ≥ ½, inside the lung that the model itself finds) over the whole scan. */
   readonly dice: number | null;
-  /** The same where the true lung mask is set, in truth and prediction alike. */
+  /** Dice within the true lung, of the lesion that the model finds when it is told that lung. */
   readonly diceInLung: number | null;
   readonly lungDice: number | null;
   /** Share of true lesions (slice by slice) found at {@link allowedPerSlice} false candidates a slice; any overlap counts. */
@@ -71,7 +71,7 @@ export function evaluatePatient(patient: Patient, prediction: Prediction): Patie
   return {
     metrics: {
       dice: dice(marked, lesion.voxels),
-      diceInLung: dice(marked, lesion.voxels, lung.voxels),
+      diceInLung: dice(atLeast(prediction.lesionInLung, 0.5), lesion.voxels, lung.voxels),
       lungDice: dice(ownLung, lung.voxels),
       sensitivityLenient: sensitivityAt(matched, allowedPerSlice, 'lenient'),
       sensitivityStrict: sensitivityAt(matched, allowedPerSlice, 'strict'),

@@ -25,7 +25,6 @@ export { createLesionModel, type LesionModel, type LesionModelInit } from './les
 export {
   forwardGraph,
   initialWeights,
-  inputChannels,
   lossGraph,
   networkLayout,
 } from './network.ts';

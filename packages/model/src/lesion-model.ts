@@ -12,7 +12,7 @@ export interface LesionModel {
   /** Slices that one call of `read` takes. */
   readonly readBatch: number;
   /**
-   * Probabilities [readBatch][size][size] for inputs [readBatch][inputChannels][size][size].
+   * Logits [readBatch][size][size] for inputs [readBatch][slices][size][size]; the lesion's hold within the lung only.
    * @throws {ModelError} `LAYOUT_MISMATCH`.
    */
   read(
@@ -72,7 +72,7 @@ export function createLesionModel(
       if (gradient === undefined || !Number.isFinite(loss) || !allFinite(gradient)) {
         throw new ModelError('NON_FINITE', `the loss is ${loss}, or its gradient is not finite`);
       }
-      return { loss, lesionDice: 1 - (output(outputs, 'lesionDice')[0] as number), gradient };
+      return { loss, lesionDice: 1 - (output(outputs, 'lesionDiceLoss')[0] as number), gradient };
     },
     close: async () => {
       for (const program of [reader, learner]) {

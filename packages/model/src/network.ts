@@ -7,54 +7,58 @@ import {
 } from '@consilium/compute';
 import type { Layout } from '@consilium/weights';
 import { seeded } from './seeded.ts';
-import type { LesionTask, NetworkSpec } from './task.ts';
-
-/** Channels of the network's input: the slices, lowest first, then the lung of the first pass where there is one. */
-export function inputChannels(spec: NetworkSpec): number {
-  return spec.slices + (spec.lungInput ? 1 : 0);
-}
+import { groupsOf, type LesionTask, type NetworkSpec } from './task.ts';
 
 /**
- * The forward graph for `batch` slices: input `image` [batch, inputChannels, size, size], outputs `lung` and `lesion`,
- * probabilities [batch, 1, size, size].
+ * The forward graph for `batch` whole planes: input `image` [batch, slices, size, size], outputs `lung` and `lesion`,
+ * logits [batch, 1, size, size]. The lesion's are conditional: they answer *if this is lung, is it diseased?* and mean nothing
+ * outside the lung.
  *
- * A 2.5-D U-Net: at each level two times 3×3 convolution, group norm and ReLU; maxima of 2×2 going down, nearest neighbours
- * and the skip connection coming up; one 1×1 convolution for each output. Every group norm has a scale and a shift
- * that the network shares, plus corrections `site/…` of the site's own.
+ * A 2.5-D U-Net. Going down, each level but the finest has two blocks of 3×3 convolution, group norm and ReLU, the finest
+ * one, with 2×2 maxima between the levels; coming up, a 1×1 convolution, nearest neighbours, the skip connection added, one block.
+ * Every group norm has a scale and a shift that the network shares, plus corrections `site/…` of the site's own.
  *
  * @see Ronneberger et al. 2015, U-Net; Wu and He 2018, Group Normalization
  */
 export function forwardGraph(spec: NetworkSpec, batch: number): Graph {
   const graph = createGraph();
-  const { lung, lesion } = buildNetwork(graph, spec, batch);
-  graph.output('lung', graph.sigmoid(lung));
-  graph.output('lesion', graph.sigmoid(lesion));
+  const { lung, lesion } = buildNetwork(graph, spec, batch, spec.size);
+  graph.output('lung', lung);
+  graph.output('lesion', lesion);
   return graph.build();
 }
 
 /**
- * The loss for one batch: inputs `image` as in {@link forwardGraph}, `lungTruth` and `lesionTruth` [batch, 1, size, size] in [0, 1];
- * outputs `loss` and, to watch, `lesionDice`, the lesion's part 1 − soft Dice.
+ * The loss of one batch of crops: input `image` [batch, slices, cropSize, cropSize], the others [batch, 1, cropSize, cropSize]:
+ * `lungTruth` and `lesionTruth` in [0, 1], the latter 0 outside the true lung; `lesionWeight`, n ÷ (pixels of true lung + 1) inside the
+ * true lung and 0 outside, where n is the number of all pixels; `outside`, 0 inside and a large negative number outside.
  *
- * loss = lesion (cross-entropy + soft Dice over the batch) + lungWeight · lung (the same).
- * The Dice term is what keeps a site with small lesions from calling everything background: cross-entropy alone is
- * nearly satisfied by that.
+ * Outputs: `loss` = lesion (cross-entropy + soft Dice, both over the true lung alone) + lungWeight · lung (the same, everywhere), and
+ * `lesionDiceLoss`, to watch.
+ *
+ * Within the lung 2 to 30 % of the pixels are lesion, in the whole plane under 4 %: asking within the lung is what keeps a site with
+ * small lesions from calling everything background.
  */
 export function lossGraph(task: LesionTask): Graph {
   const { network, training } = task;
   const graph = createGraph();
-  const { lung, lesion } = buildNetwork(graph, network, training.batch);
-  const shape = [training.batch, 1, network.size, network.size];
+  const { lung, lesion } = buildNetwork(graph, network, training.batch, network.cropSize);
+  const shape = [training.batch, 1, network.cropSize, network.cropSize];
   const lungTruth = graph.input('lungTruth', shape);
   const lesionTruth = graph.input('lesionTruth', shape);
-  const lesionDice = graph.softDiceLoss(lesion, lesionTruth);
-  const lesionLoss = graph.add(graph.bceWithLogits(lesion, lesionTruth), lesionDice);
+  const lesionWeight = graph.input('lesionWeight', shape);
+  const outside = graph.input('outside', shape);
+  const lesionDiceLoss = graph.softDiceLoss(graph.add(lesion, outside), lesionTruth);
+  const lesionLoss = graph.add(
+    graph.bceWithLogits(lesion, lesionTruth, lesionWeight),
+    lesionDiceLoss,
+  );
   const lungLoss = graph.add(
     graph.bceWithLogits(lung, lungTruth),
     graph.softDiceLoss(lung, lungTruth),
   );
   graph.output('loss', graph.add(lesionLoss, graph.scale(lungLoss, training.lungWeight)));
-  graph.output('lesionDice', lesionDice);
+  graph.output('lesionDiceLoss', lesionDiceLoss);
   return graph.build();
 }
 
@@ -64,9 +68,9 @@ export function networkLayout(spec: NetworkSpec): Layout {
 }
 
 /**
- * The weights to start from, the same on every machine for the same seed: convolutions normal with variance 2 ÷ fan-in
- * (twelve uniforms each, no transcendental function), scales 1, everything else 0, all rounded to multiples of 2^-20, so that they
- * lie on a study's grid of that or a finer step.
+ * The weights to start from, the same on every machine for the same seed: convolutions normal with variance 2 ÷ fan-in (1 ÷ fan-in
+ * where no ReLU follows, 1/400 in the head), from twelve uniforms each and no transcendental function; scales 1, the
+ * head's biases −1, everything else 0. All are multiples of 2^-20: they lie on a study's grid of that or a finer step.
  *
  * @see He et al. 2015, Delving Deep into Rectifiers
  */
@@ -77,11 +81,12 @@ export function initialWeights(spec: NetworkSpec, seed: number): Float32Array {
     const values = weights.subarray(offset, offset + length);
     if (name.endsWith('/weight')) {
       const random = seeded('initial weights', seed, name);
-      const fanIn = length / (shape[0] as number);
-      const deviation = Math.sqrt((name.startsWith('head/') ? 1 : 2) / fanIn);
+      const deviation = deviationOf(name, length / (shape[0] as number));
       for (let i = 0; i < length; i++) {
         values[i] = Math.round(random.normal() * deviation * 2 ** 20) / 2 ** 20;
       }
+    } else if (name === 'head/bias') {
+      values.fill(-1);
     } else if (name.endsWith('/scale') && !name.startsWith('site/')) {
       values.fill(1);
     }
@@ -89,48 +94,61 @@ export function initialWeights(spec: NetworkSpec, seed: number): Float32Array {
   return weights;
 }
 
+function deviationOf(name: string, fanIn: number): number {
+  if (name === 'head/weight') {
+    return 0.05;
+  }
+  return Math.sqrt((name.endsWith('/reduce/weight') ? 1 : 2) / fanIn);
+}
+
 function buildNetwork(
   graph: GraphBuilder,
   spec: NetworkSpec,
   batch: number,
+  size: number,
 ): { lung: Value; lesion: Value } {
-  const image = graph.input('image', [batch, inputChannels(spec), spec.size, spec.size]);
+  const image = graph.input('image', [batch, spec.slices, size, size]);
   const skips: Value[] = [];
   let x = image;
   for (const [level, channels] of spec.channels.entries()) {
-    x = level === 0 ? x : graph.maxPool2d(x);
-    x = block(graph, `down${level}/a`, x, channels, spec.groups);
-    x = block(graph, `down${level}/b`, x, channels, spec.groups);
+    if (level > 0) {
+      x = block(graph, spec, `down${level}/a`, graph.maxPool2d(x), channels);
+    }
+    x = block(graph, spec, `down${level}/b`, x, channels);
     skips.push(x);
   }
   for (let level = spec.channels.length - 2; level >= 0; level--) {
     const channels = spec.channels[level] as number;
-    x = graph.concat([graph.upsample2d(x), skips[level] as Value]);
-    x = block(graph, `up${level}/a`, x, channels, spec.groups);
-    x = block(graph, `up${level}/b`, x, channels, spec.groups);
+    const skip = skips[level] as Value;
+    const reduce = graph.parameter(`up${level}/reduce/weight`, [channels, channelsOf(x), 1, 1]);
+    x = graph.add(graph.upsample2d(graph.conv2d(x, reduce)), skip);
+    x = block(graph, spec, `up${level}`, x, channels);
   }
-  return { lung: head(graph, 'lung', x), lesion: head(graph, 'lesion', x) };
+  const weight = graph.parameter('head/weight', [2, channelsOf(x), 1, 1]);
+  const logits = graph.conv2d(x, weight, graph.parameter('head/bias', [2]));
+  return { lung: graph.sliceChannels(logits, 0, 1), lesion: graph.sliceChannels(logits, 1, 2) };
 }
 
 function block(
   graph: GraphBuilder,
+  spec: NetworkSpec,
   name: string,
   x: Value,
   channels: number,
-  groups: number,
 ): Value {
-  const weight = graph.parameter(`${name}/weight`, [channels, x.shape[1] as number, 3, 3]);
+  const weight = graph.parameter(`${name}/weight`, [channels, channelsOf(x), 3, 3]);
   const scale = corrected(graph, `${name}/scale`, channels);
   const shift = corrected(graph, `${name}/shift`, channels);
+  const groups = groupsOf(channels, spec.groupChannels);
   return graph.relu(graph.groupNorm(graph.conv2d(x, weight), scale, shift, groups));
 }
 
 /** What all sites share plus what belongs to this one. */
 function corrected(graph: GraphBuilder, name: string, channels: number): Value {
-  return graph.add(graph.parameter(name, [channels]), graph.parameter(`site/${name}`, [channels]));
+  const shared = graph.parameter(name, [channels]);
+  return graph.add(shared, graph.parameter(`site/${name}`, [channels]));
 }
 
-function head(graph: GraphBuilder, name: string, x: Value): Value {
-  const weight = graph.parameter(`head/${name}/weight`, [1, x.shape[1] as number, 1, 1]);
-  return graph.conv2d(x, weight, graph.parameter(`head/${name}/bias`, [1]));
+function channelsOf(x: Value): number {
+  return x.shape[1] as number;
 }

@@ -2,29 +2,35 @@ import type { Scan } from '@consilium/imaging';
 import { neighbour } from './draw-batch.ts';
 import { fuse } from './fuse.ts';
 import type { LesionModel } from './lesion-model.ts';
-import { inputChannels } from './network.ts';
+import { type Orientation, orientationOf, turn } from './orientation.ts';
 import { type PreparedScan, prepareScan } from './prepare.ts';
 import { axisMap, resizePlane } from './resize.ts';
 
 /** Probabilities in [0, 1] on the scan's own grid, [depth][height][width]. */
 export interface Prediction {
   readonly lung: Float32Array;
+  /** The reading: `lesionInLung` where `lung` is at least ½, 0 elsewhere. */
   readonly lesion: Float32Array;
+  /** The probability of lesion *if the place is lung*; arbitrary outside the lung. For measuring against a known lung. */
+  readonly lesionInLung: Float32Array;
 }
 
 export interface PredictOptions {
-  /** Averages with the prediction of the mirror image (left to right): twice the work. @default false */
-  mirror?: boolean;
+  /** Averages the logits of the scan and its three mirror images (x, y, both): four times the work. @default false */
+  mirrored?: boolean;
   signal?: AbortSignal;
-  /** Called after each batch of slices. */
-  onProgress?: (done: number, total: number) => void;
+}
+
+interface Logits {
+  readonly lung: Float32Array;
+  readonly lesion: Float32Array;
 }
 
 /**
  * Reads a whole scan: every slice with its neighbours through the network, batch by batch, then fused along the scan's axis
  * and brought back to the scan's own grid.
  *
- * Several vectors of weights make an ensemble: the mean of their probabilities.
+ * Several vectors of weights make an ensemble: the mean of their logits.
  *
  * @throws {ModelError} `SCAN_INVALID`, `LAYOUT_MISMATCH`.
  * @throws the signal's reason.
@@ -37,79 +43,58 @@ export async function predict(
 ): Promise<Prediction> {
   const members = weights instanceof Float32Array ? [weights] : weights;
   const prepared = prepareScan(scan, model.task);
-  const views = options.mirror ? [false, true] : [false];
-  const sum = { lung: empty(prepared), lesion: empty(prepared) };
-  const total = members.length * views.length;
-  for (const [m, member] of members.entries()) {
-    for (const [v, mirrored] of views.entries()) {
-      const view = mirrored ? mirror(prepared) : prepared;
-      const seen = await readSlices(model, member, view, options.signal, (share) =>
-        options.onProgress?.(
-          Math.round((m * views.length + v + share) * prepared.depth),
-          total * prepared.depth,
-        ),
-      );
-      addInto(sum.lung, seen.lung, prepared.size, mirrored, 1 / total);
-      addInto(sum.lesion, seen.lesion, prepared.size, mirrored, 1 / total);
+  const mean: Logits = { lung: empty(prepared), lesion: empty(prepared) };
+  const views = viewsOf(options.mirrored ?? false);
+  for (const view of views) {
+    const turned = { ...prepared, image: turnStack(prepared.image, prepared, view) };
+    for (const member of members) {
+      const seen = await readSlices(model, member, turned, options.signal);
+      const share = 1 / (views.length * members.length);
+      addInto(mean.lung, turnStack(seen.lung, prepared, view), share);
+      addInto(mean.lesion, turnStack(seen.lesion, prepared, view), share);
     }
   }
-  return {
-    lung: backToGrid(fuse(sum.lung, prepared), prepared, scan),
-    lesion: backToGrid(fuse(sum.lesion, prepared), prepared, scan),
-  };
+  const lung = probabilities(fuse(mean.lung, prepared), prepared, scan);
+  const lesionInLung = probabilities(fuse(mean.lesion, prepared), prepared, scan);
+  const lesion = lesionInLung.map((value, i) => ((lung[i] as number) >= 0.5 ? value : 0));
+  return { lung, lesion, lesionInLung };
 }
 
-/** Both passes where the network has a lung channel: the first without, the second with the lung that the first one found. */
+function viewsOf(mirrored: boolean): readonly Orientation[] {
+  const asItIs = { mirrorX: false, mirrorY: false };
+  return mirrored
+    ? [
+        asItIs,
+        { mirrorX: true, mirrorY: false },
+        { mirrorX: false, mirrorY: true },
+        { mirrorX: true, mirrorY: true },
+      ]
+    : [asItIs];
+}
+
+/** The last batch is filled up with what the one before left there, so that the program's shape stays; its surplus is dropped. */
 async function readSlices(
   model: LesionModel,
   weights: Float32Array,
   scan: PreparedScan,
   signal: AbortSignal | undefined,
-  onShare: (share: number) => void,
-): Promise<Prediction> {
-  if (!model.task.network.lungInput) {
-    return await readPass(model, weights, scan, null, signal, onShare);
-  }
-  const first = await readPass(model, weights, scan, null, signal, (share) => onShare(share / 2));
-  const second = await readPass(model, weights, scan, first.lung, signal, (share) =>
-    onShare(0.5 + share / 2),
-  );
-  return { lung: first.lung, lesion: second.lesion };
-}
-
-async function readPass(
-  model: LesionModel,
-  weights: Float32Array,
-  scan: PreparedScan,
-  lung: Float32Array | null,
-  signal: AbortSignal | undefined,
-  onShare: (share: number) => void,
-): Promise<Prediction> {
-  const { network } = model.task;
+): Promise<Logits> {
+  const { slices } = model.task.network;
   const plane = scan.size * scan.size;
-  const channels = inputChannels(network);
-  const batch = model.readBatch;
-  const image = new Float32Array(batch * channels * plane);
-  const result = { lung: empty(scan), lesion: empty(scan) };
-  for (let first = 0; first < scan.depth; first += batch) {
+  const image = new Float32Array(model.readBatch * slices * plane);
+  const result: Logits = { lung: empty(scan), lesion: empty(scan) };
+  for (let first = 0; first < scan.depth; first += model.readBatch) {
     signal?.throwIfAborted();
-    const count = Math.min(batch, scan.depth - first);
-    image.fill(0);
+    const count = Math.min(model.readBatch, scan.depth - first);
     for (let s = 0; s < count; s++) {
-      const sample = image.subarray(s * channels * plane, (s + 1) * channels * plane);
-      for (let i = 0; i < network.slices; i++) {
-        const z = neighbour(first + s, i, network.slices, scan.depth);
-        sample.set(scan.image.subarray(z * plane, (z + 1) * plane), i * plane);
-      }
-      if (lung !== null) {
-        const z = first + s;
-        sample.set(lung.subarray(z * plane, (z + 1) * plane), network.slices * plane);
+      for (let i = 0; i < slices; i++) {
+        const z = neighbour(first + s, i, slices, scan.depth);
+        image.set(scan.image.subarray(z * plane, (z + 1) * plane), (s * slices + i) * plane);
       }
     }
     const seen = await model.read(image, weights, signal);
     result.lung.set(seen.lung.subarray(0, count * plane), first * plane);
     result.lesion.set(seen.lesion.subarray(0, count * plane), first * plane);
-    onShare((first + count) / scan.depth);
   }
   return result;
 }
@@ -118,36 +103,38 @@ function empty(scan: PreparedScan): Float32Array {
   return new Float32Array(scan.depth * scan.size * scan.size);
 }
 
-function mirror(scan: PreparedScan): PreparedScan {
-  const image = new Float32Array(scan.image.length);
-  addInto(image, scan.image, scan.size, true, 1);
-  return { ...scan, image };
+function turnStack(
+  values: Float32Array,
+  { size, depth }: PreparedScan,
+  orientation: Orientation,
+): Float32Array {
+  const turned = values.slice();
+  for (let z = 0; z < depth; z++) {
+    turn(turned.subarray(z * size * size, (z + 1) * size * size), size, size, orientation);
+  }
+  return turned;
 }
 
-function addInto(
-  sum: Float32Array,
-  values: Float32Array,
-  size: number,
-  mirrored: boolean,
-  factor: number,
-): void {
-  for (let row = 0; row < sum.length; row += size) {
-    for (let x = 0; x < size; x++) {
-      const from = row + (mirrored ? size - 1 - x : x);
-      sum[row + x] = (sum[row + x] as number) + factor * (values[from] as number);
-    }
+function addInto(sum: Float32Array, values: Float32Array, share: number): void {
+  for (let i = 0; i < sum.length; i++) {
+    sum[i] = (sum[i] as number) + share * (values[i] as number);
   }
 }
 
-function backToGrid(values: Float32Array, from: PreparedScan, scan: Scan): Float32Array {
+/** Logits at the network's size, turned back and enlarged to the scan's grid, as probabilities. */
+function probabilities(logits: Float32Array, from: PreparedScan, scan: Scan): Float32Array {
   const [width, height, depth] = scan.size;
   const columns = axisMap(from.size, width);
   const rows = axisMap(from.size, height);
+  const inPlane = turnStack(logits, from, orientationOf(scan));
   const plane = from.size * from.size;
   const result = new Float32Array(width * height * depth);
   for (let z = 0; z < depth; z++) {
     const target = result.subarray(z * width * height, (z + 1) * width * height);
-    resizePlane(values.subarray(z * plane, (z + 1) * plane), columns, rows, target);
+    resizePlane(inPlane.subarray(z * plane, (z + 1) * plane), columns, rows, target);
+  }
+  for (let i = 0; i < result.length; i++) {
+    result[i] = 1 / (1 + Math.exp(-(result[i] as number)));
   }
   return result;
 }

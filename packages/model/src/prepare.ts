@@ -1,5 +1,6 @@
 import type { Mask, Patient, Scan } from '@consilium/imaging';
 import { ModelError } from './error.ts';
+import { type Orientation, orientationOf, turn } from './orientation.ts';
 import { axisMap, resizePlane } from './resize.ts';
 import type { LesionTask } from './task.ts';
 
@@ -20,11 +21,11 @@ export interface PreparedPatient extends PreparedScan {
 }
 
 /**
- * Windows, normalises and resizes a scan.
+ * Windows, turns, resizes and normalises a scan.
  *
- * HU are cut to `windowHu` and mapped to [0, 1]; grey values of an 8-bit export are divided by 255. With
- * normalisation `scan` the values are then given the mean 0 and the standard deviation 1 over the scan: figures that are taken from this scan,
- * used for this scan and kept nowhere. A constant scan becomes all zero.
+ * HU are cut to `windowHu` and mapped to [0, 1]; grey values of an 8-bit export are divided by 255. Planes are turned so that x runs to the patient's
+ * left and y to the back where the scan knows its affine. Then the scan's own percentiles are laid to −1.06 and 1.97: figures that
+ * are taken from this scan, used for this scan and kept nowhere. A scan without contrast becomes all zero.
  *
  * @throws {ModelError} `SCAN_INVALID` when the voxels are not of the announced number or not finite.
  */
@@ -37,10 +38,8 @@ export function prepareScan(scan: Scan, task: LesionTask): PreparedScan {
       `${scan.voxels.length} voxels where ${width} x ${height} x ${depth} are announced`,
     );
   }
-  const image = resizeStack(scan.voxels, scan.size, size, toUnit(scan, task));
-  if (task.input.normalisation === 'scan') {
-    standardise(image);
-  }
+  const image = resizeStack(scan.voxels, scan.size, size, orientationOf(scan), toUnit(scan, task));
+  normalise(image, task.input.percentiles);
   return { size, depth, image };
 }
 
@@ -57,11 +56,11 @@ export function preparePatient(patient: Patient, task: LesionTask): PreparedPati
     );
   }
   const prepared = prepareScan(patient.scan, task);
-  const lesion = prepareMask(patient.lesion, task.network.size);
+  const orientation = orientationOf(patient.scan);
   return {
     ...prepared,
-    lung: prepareMask(patient.lung, task.network.size),
-    lesion,
+    lung: prepareMask(patient.lung, task.network.size, orientation),
+    lesion: prepareMask(patient.lesion, task.network.size, orientation),
     lesionSlices: slicesWithin(patient.lesion),
   };
 }
@@ -78,6 +77,7 @@ function resizeStack(
   voxels: ArrayLike<number>,
   [width, height, depth]: Scan['size'],
   size: number,
+  orientation: Orientation,
   map: (value: number) => number,
 ): Float32Array {
   const columns = axisMap(width, size);
@@ -88,13 +88,14 @@ function resizeStack(
     for (let i = 0; i < plane.length; i++) {
       plane[i] = map(voxels[z * plane.length + i] as number);
     }
-    resizePlane(plane, columns, rows, result.subarray(z * size * size, (z + 1) * size * size));
+    const target = result.subarray(z * size * size, (z + 1) * size * size);
+    turn(resizePlane(plane, columns, rows, target), size, size, orientation);
   }
   return result;
 }
 
-function prepareMask(mask: Mask, size: number): Uint8Array {
-  const covered = resizeStack(mask.voxels, mask.size, size, (value) => value * 255);
+function prepareMask(mask: Mask, size: number, orientation: Orientation): Uint8Array {
+  const covered = resizeStack(mask.voxels, mask.size, size, orientation, (value) => value * 255);
   return Uint8Array.from(covered, (value) => Math.round(value));
 }
 
@@ -106,20 +107,18 @@ function slicesWithin(mask: Mask): number[] {
   );
 }
 
-function standardise(image: Float32Array): void {
-  let sum = 0;
-  let squares = 0;
-  for (const value of image) {
-    sum += value;
-    squares += value * value;
-  }
-  const mean = sum / image.length;
-  const deviation = Math.sqrt(Math.max(0, squares / image.length - mean * mean));
-  if (!Number.isFinite(deviation)) {
+function normalise(image: Float32Array, percentiles: readonly [number, number]): void {
+  const sorted = image.slice().sort();
+  // The sort puts NaN last and infinities at the ends: two looks tell whether every value is finite.
+  if (!Number.isFinite(sorted[0]) || !Number.isFinite(sorted.at(-1))) {
     throw new ModelError('SCAN_INVALID', 'the scan holds a voxel that is not finite');
   }
-  const scale = deviation > 1e-6 ? 1 / deviation : 0;
+  const [low, high] = percentiles.map(
+    (percent) => sorted[Math.round((percent / 100) * (sorted.length - 1))] as number,
+  ) as [number, number];
+  const spread = high - low;
+  const scale = spread > 1e-6 ? 1 / (0.33 * spread) : 0;
   for (let i = 0; i < image.length; i++) {
-    image[i] = ((image[i] as number) - mean) * scale;
+    image[i] = ((image[i] as number) - low - 0.35 * spread) * scale;
   }
 }

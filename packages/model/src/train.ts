@@ -74,7 +74,7 @@ export async function trainSteps(
 }
 
 function optimizerOf({ optimizer, weightDecay }: TrainingSpec): Optimizer {
-  return optimizer === 'adam' ? adam({ weightDecay }) : sgd({ momentum: 0.9 });
+  return optimizer === 'adam' ? adam({ beta2: 0.99, weightDecay }) : sgd({ momentum: 0.9 });
 }
 
 function copyOf(state: OptimizerState): OptimizerState {
@@ -114,13 +114,15 @@ function checkCohort(cohort: readonly PreparedPatient[]): void {
   }
 }
 
-/** The rate for the step after `done` steps: a linear warm-up, then half a cosine down to `finalRate`, then constant. */
+/** The rate for the step after `done` steps: a linear warm-up, then half a cosine down to `finalRate` at `decaySteps`, then constant. */
 export function learningRateAt(training: TrainingSpec, done: number): number {
   const { learningRate, warmupSteps, decaySteps, finalRate } = training;
-  const warm = Math.min(1, (done + 1) / (warmupSteps + 1));
-  const through = decaySteps === 0 ? 0 : Math.min(1, done / decaySteps);
-  const fall = finalRate + (1 - finalRate) * 0.5 * (1 + Math.cos(Math.PI * through));
-  return learningRate * warm * fall;
+  if (done < warmupSteps) {
+    return (learningRate * (done + 1)) / warmupSteps;
+  }
+  const through =
+    decaySteps <= warmupSteps ? 0 : Math.min(1, (done - warmupSteps) / (decaySteps - warmupSteps));
+  return learningRate * (finalRate + (1 - finalRate) * 0.5 * (1 + Math.cos(Math.PI * through)));
 }
 
 /** Scales the gradient in place so that its L2 norm is at most `clipNorm`. */
