@@ -39,7 +39,7 @@ export function drawBody(init: BodyInit, grid: Grid): Body {
   const confounders = createConfounders(thorax, init.confounders, random.fork('confounders'));
   const widthMm = grid.spacingMm[0];
   const { thicknessMm } = grid;
-  const soft = createSoftTissue(thorax, random.fork('tissue'), widthMm);
+  const soft = createSoftTissue(thorax, random.fork('tissue'), widthMm, init.contrastHu);
   const lungTissue = createLungTissue(
     thorax,
     { lesions, confounders, widthMm, thicknessMm },
@@ -94,7 +94,7 @@ export function drawBody(init: BodyInit, grid: Grid): Body {
   paintTubes(body.hu, grid, onTable(vessels.collarBones), 240, -2);
   paintTubes(body.hu, grid, onTable(vessels.nodes), 46);
   paintTubes(body.hu, grid, onTable(vessels.oesophagus), 36);
-  paintTubes(body.hu, grid, airways, 15, 1);
+  paintTubes(body.hu, grid, airways, 5, 0.75);
   paintTubes(body.hu, grid, onTable(vessels.blood), bloodHu);
   paintTubes(body.hu, grid, airways, -990);
   paintTubes(body.hu, grid, onTable(confounders.granulomas), 560);

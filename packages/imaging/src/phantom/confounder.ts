@@ -38,7 +38,8 @@ export function createConfounders(
   const fluidDepth = (x: number, y: number): number => {
     if (effusion === undefined || x * effusion.side < 0) return -99;
     const spread = ramp(5, 78, y) * ramp(effusion.top, effusion.top * 0.25, thorax.level);
-    return effusion.thickness * spread + thorax.cage;
+    // Without a share of the fluid there is no film of it along the rest of the chest wall either.
+    return effusion.thickness * spread + thorax.cage - 12 * ramp(0.15, 0, spread);
   };
   return {
     fluid: (x, y) => ramp(-1, 1, fluidDepth(x, y)),
@@ -51,8 +52,8 @@ export function createConfounders(
       if (atelectasis !== undefined) {
         const limit = atelectasis.thickness * (0.25 + 1.5 * atelectasis.shape(x, y * 0.5, z));
         const low = ramp(12, 58, y) * ramp(0.72, 0.3, thorax.level);
-        const share = ramp(-1.5, 4, limit * low + thorax.cage - 0.5);
-        value = mix(value, atelectasis.hu, share * (low > 0 ? 1 : 0));
+        const share = ramp(-2, 5, limit * low + thorax.cage - 0.5);
+        value = mix(value, atelectasis.hu, share * ramp(0, 0.3, low));
       }
       // Lung beside fluid is pressed together.
       const pressed = ramp(-9, -1, fluidDepth(x, y));
@@ -72,7 +73,7 @@ function drawEffusion(random: Random) {
 
 function drawAtelectasis(random: Random) {
   return {
-    thickness: random.between(6, 13),
+    thickness: random.between(9, 20),
     hu: random.between(-260, -30),
     shape: createNoiseField(random.integer(0, 2 ** 31), 24),
   };

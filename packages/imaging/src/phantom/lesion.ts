@@ -119,11 +119,11 @@ function drawLesion(thorax: Thorax, stage: Stage, side: -1 | 1, random: Random):
     centre,
     radii: [stretch(), stretch(), stretch() * 1.1],
     hu: dense
-      ? random.between(-160, 30)
+      ? random.between(-220, 20)
       : kind === 'crazy-paving'
         ? random.between(-620, -460)
         : random.between(-690, -440),
-    soft: dense ? random.between(2.5, 5) : random.between(4, 9),
+    soft: dense ? random.between(4, 8) : random.between(6, 13),
     reach: random.uniform() < 0.7 ? radius * random.between(0.6, 1.3) : 4 * radius,
     uneven: radius * random.between(0.35, 0.75),
   };
@@ -140,7 +140,7 @@ function denseCore(around: Lesion, random: Random): Lesion {
     centre: [x + shift(), y + shift(), z + shift()],
     radii: [a * shrink, b * shrink, c * shrink],
     hu: random.between(-200, 20),
-    soft: random.between(3, 6),
+    soft: random.between(4, 9),
   };
 }
 

@@ -38,13 +38,13 @@ export interface Person {
 export function drawPerson(random: Random): Person {
   const stature = random.normal(1, 0.05);
   return {
-    lungHeight: 232 * clampTo(stature * random.normal(1, 0.05), 0.84, 1.18),
-    cageHalfWidth: 128 * clampTo(stature * random.normal(1, 0.03), 0.88, 1.12),
-    cageHalfDepth: 89 * clampTo(stature * random.normal(1, 0.06), 0.85, 1.17),
+    lungHeight: 246 * clampTo(stature * random.normal(1, 0.05), 0.84, 1.18),
+    cageHalfWidth: 131 * clampTo(stature * random.normal(1, 0.03), 0.88, 1.12),
+    cageHalfDepth: 95 * clampTo(stature * random.normal(1, 0.06), 0.85, 1.17),
     fat: clampTo(random.normal(14, 6), 4, 32),
     muscle: clampTo(random.normal(12, 3), 6, 20),
     heart: clampTo(random.normal(1, 0.08), 0.85, 1.2),
-    dome: clampTo(random.normal(84, 10), 60, 106),
+    dome: clampTo(random.normal(72, 10), 50, 98),
     domeStep: random.between(6, 18),
     lungHu: clampTo(random.normal(-845, 22), -885, -790),
     gravityHuPerMm: random.between(0.3, 0.7),
@@ -52,8 +52,8 @@ export function drawPerson(random: Random): Person {
     shiftX: clampTo(random.normal(0, 6), -14, 14),
     shiftY: clampTo(random.normal(0, 7), -16, 16),
     ribPhase: random.between(0, 24),
-    ribGap: random.between(22, 25),
-    ribDrop: random.between(80, 105),
+    ribGap: random.between(24.5, 27.5),
+    ribDrop: random.between(100, 130),
     bumps: [2, 3, 4, 5, 7].map((order) => ({
       order,
       amplitude: random.normal(0, 0.02 / order),

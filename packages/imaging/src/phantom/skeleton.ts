@@ -44,7 +44,7 @@ function withRibs(t: Thorax, x: number, y: number, z: number, hu: number, widthM
   if (rib < 0 || rib > 11 || (rib > 9 && around > 0.5)) return hu;
   const dz = (row - rib) * ribGap;
   const outward = t.cage - 6.5;
-  const distance = (Math.sqrt((outward / 3.9) ** 2 + (dz / 8.2) ** 2) - 1) * 3.9;
+  const distance = (Math.sqrt((outward / 3.9) ** 2 + (dz / 6.3) ** 2) - 1) * 3.9;
   if (distance > widthMm) return hu;
   if (around > 0.86) return mix(hu, cartilageHu, coverage(distance, widthMm));
   return withBone(hu, distance, 1.6, widthMm);

@@ -123,7 +123,7 @@ export function createThorax(person: Person): Thorax {
     at.cageBack = cageBack(u);
     at.bodyX = bodyWidth(u);
     at.bodyY = bodyDepth(u);
-    const h = (z - heartZ(person)) / (58 * heartSize);
+    const h = (z - heartZ(person)) / (50 * heartSize);
     at.heart = h * h < 1 ? Math.sqrt(1 - h * h) : 0;
     at.column = mix(16, 27, ramp(0.35, 0.62, u)) + 5 * ramp(0.72, 0.95, u);
     at.front = 3.5 + 12 * ramp(0.55, 0.25, u) + 16 * ramp(0.8, 1, u);
@@ -131,8 +131,8 @@ export function createThorax(person: Person): Thorax {
     at.arch = arch * arch < 1 ? Math.sqrt(1 - arch * arch) : 0;
     const hilum = (z - 0.53 * height) / 30;
     at.hilum = hilum * hilum < 1 ? Math.sqrt(1 - hilum * hilum) : 0;
-    const apex = Math.max(0, (u - 0.52) / 0.48);
-    at.apex = apex < 1 ? Math.sqrt(1 - apex ** 2.3) : 0;
+    const apex = Math.max(0, (u - 0.48) / 0.52);
+    at.apex = apex < 1 ? Math.sqrt(1 - apex ** 2) : 0;
   };
 
   const thorax = {
@@ -166,7 +166,7 @@ export function createThorax(person: Person): Thorax {
       const hy = y + 30;
       const along = hx * heartCos + hy * heartSin;
       const across = hy * heartCos - hx * heartSin;
-      const long = 66 * heartSize * at.heart;
+      const long = 61 * heartSize * at.heart;
       const heart = at.heart > 0.05 ? ellipseDistance(along, across, long, long * 0.74) : 99;
       thorax.heart = heart;
       const diaphragm = diaphragmDistance(person, x, y, at.z);
@@ -210,13 +210,12 @@ export function createThorax(person: Person): Thorax {
 
 /** Height of the heart's middle. */
 export function heartZ(person: Person): number {
-  return person.dome - person.domeStep * 0.5 + 34 * person.heart;
+  return person.dome - person.domeStep * 0.5 + 27 * person.heart;
 }
 
 /** First-order signed distance to the two domes, negative below. */
 function diaphragmDistance(person: Person, x: number, y: number, z: number): number {
-  const right = x < 0 ? 1 : 0;
-  const top = person.dome - (1 - right) * person.domeStep;
+  const top = person.dome - ramp(-15, 25, x) * person.domeStep;
   const rx = person.cageHalfWidth * 0.64;
   // The domes reach far down at the back and the sides, and are held higher at the front.
   const ry = y < -8 ? person.cageHalfDepth * 1.45 : person.cageHalfDepth * 1.02;

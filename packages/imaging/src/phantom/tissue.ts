@@ -15,15 +15,20 @@ export type SoftTissue = (x: number, y: number, z: number) => number;
 
 /**
  * Chest wall, mediastinum without its great vessels, heart, upper abdomen and skeleton.
- * `widthMm` is the voxel's width, over which edges are blended.
+ * `widthMm` is the voxel's width, over which edges are blended; `contrastHu` is what contrast agent adds to blood.
  */
-export function createSoftTissue(t: Thorax, random: Random, widthMm: number): SoftTissue {
+export function createSoftTissue(
+  t: Thorax,
+  random: Random,
+  widthMm: number,
+  contrastHu: number,
+): SoftTissue {
   const { person } = t;
   const slow = createNoiseField(random.integer(0, 2 ** 31), 38);
   const sheets = createNoiseField(random.integer(0, 2 ** 31), 26);
   const lobules = createNoiseField(random.integer(0, 2 ** 31), 9);
   const gas = random.between(-46, -14);
-  const liver = liverHu + random.normal(0, 7);
+  const liver = liverHu + random.normal(0, 7) + 0.25 * contrastHu;
   const spleenY = random.between(34, 46);
 
   function chestWall(x: number, y: number, z: number): number {
@@ -34,9 +39,12 @@ export function createSoftTissue(t: Thorax, random: Random, widthMm: number): So
     if (t.body > -1.6) return mix(airHu, 18, coverage(t.body, widthMm));
     // Between the ribs: muscle, with a thin layer of fat on the pleura.
     if (t.cage < 11) return mix(muscleHu - 4, fatty, coverage(t.cage - 0.9, 1.5) * 0.7);
-    const layer = sheets(x, y, z * 0.4);
-    const planes = ramp(0.045, 0.015, Math.abs(layer - 0.5)) * 0.85;
-    const gap = coverage(Math.abs(t.cage - 13.5) - 0.6, 2) * 0.55;
+    // Fat parts the muscles into layers that follow the ribs, and here and there runs between them.
+    const layer = sheets(x, y, z * 0.5);
+    const depth = (t.cage - 14 - 9 * layer) / 13;
+    const sheet = coverage(Math.abs(depth - Math.round(depth)) * 13 - 0.5, 1.6 * widthMm) * 0.42;
+    const planes = ramp(0.02, 0.005, Math.abs(layer - 0.5)) * ramp(0.45, 0.6, uneven) * 0.7;
+    const gap = Math.max(sheet * ramp(0.3, 0.55, uneven), 0);
     const muscular = mix(muscleHu + 10 * (uneven - 0.5), fatty, Math.max(planes, gap));
     return mix(fatty, muscular, coverage(fatMm + t.body, widthMm));
   }
@@ -46,8 +54,8 @@ export function createSoftTissue(t: Thorax, random: Random, widthMm: number): So
     if (t.heart > widthMm) return fatty;
     // Fat lies under the pericardium, most in the grooves and at the front.
     const cushion = 1.5 + 7 * slow(x * 1.6, y * 1.6, z * 1.6) ** 2 + 3 * ramp(-20, -55, y);
-    const muscle = mix(fatty, 50, coverage(t.heart + cushion, widthMm));
-    const blood = mix(muscle, bloodHu - 2, coverage(t.heart + cushion + 10, widthMm));
+    const muscle = mix(fatty, 50 + 0.45 * contrastHu, coverage(t.heart + cushion, widthMm));
+    const blood = mix(muscle, bloodHu - 2 + contrastHu, coverage(t.heart + cushion + 10, widthMm));
     const pericardium = coverage(Math.abs(t.heart) - 0.8, widthMm) * 0.55;
     return mix(blood, 28, pericardium);
   }

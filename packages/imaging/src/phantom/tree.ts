@@ -51,7 +51,7 @@ export function growTree(init: TreeInit, random: Random): Tube[] {
       from[2] + (middle[2] - from[2]) * share + random.normal(0, bend),
     ];
     const radius = Math.min(fromRadius, radiusFor(targets.length));
-    const toRadius = targets.length === 1 ? radius * 0.6 : radius;
+    const toRadius = targets.length === 1 ? radius * 0.75 : radius;
     tubes.push({ from, to, fromRadius: Math.min(fromRadius, radius * 1.12), toRadius, generation });
     if (targets.length === 1) return;
     for (const half of halve(targets, random)) {

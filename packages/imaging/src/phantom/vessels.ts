@@ -26,8 +26,8 @@ export function createVessels(thorax: Thorax, random: Random): Vessels {
       ...growTree(
         {
           root: [side * 36, 6, top],
-          targets: lungPoints(thorax, side, 260, 7, place),
-          twigRadius: 0.62,
+          targets: lungPoints(thorax, side, 640, 4, place),
+          twigRadius: 0.72,
           maxRadius: 7.5,
         },
         place,
@@ -35,8 +35,8 @@ export function createVessels(thorax: Thorax, random: Random): Vessels {
       ...growTree(
         {
           root: [side * 34, -2, 0.45 * h],
-          targets: lungPoints(thorax, side, 190, 7, place),
-          twigRadius: 0.62,
+          targets: lungPoints(thorax, side, 480, 4, place),
+          twigRadius: 0.72,
           maxRadius: 6.5,
         },
         place,
@@ -48,7 +48,7 @@ export function createVessels(thorax: Thorax, random: Random): Vessels {
         {
           root: bronchus,
           targets: lungPoints(thorax, side, 60, 14, place),
-          twigRadius: 0.95,
+          twigRadius: 0.9,
           maxRadius: 4.6,
           generations: 6,
         },
