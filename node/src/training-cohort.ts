@@ -1,15 +1,16 @@
 import { type Patient, readPngCohort } from '@consilium/imaging';
 import { type LesionTask, type PreparedPatient, preparePatient } from '@consilium/model';
-import { generateCohort } from './generated-cohort.ts';
+import { generateMember } from './generated-patient.ts';
 import type { CohortSource } from './training-messages.ts';
 
 /**
- * The cohorts of one training process. What was read or prepared is kept for the next job as long as all of it
- * together stays within `limitBytes`; the oldest goes first.
+ * The patients of one training process, whichever cohorts name them. What was read or prepared is kept for the next job as long as all of it
+ * together stays within `limitBytes`; what was used longest ago goes first.
  */
 export class CohortCache {
   readonly #limitBytes: number;
-  readonly #kept = new Map<string, { patients: readonly unknown[]; bytes: number }>();
+  readonly #kept = new Map<string, { value: Patient | PreparedPatient; bytes: number }>();
+  #bytes = 0;
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -20,20 +21,19 @@ export class CohortCache {
     return source.kind === 'phantom' ? source.patients : source.patients.length;
   }
 
-  /** @throws {ImagingError} */
+  /** The patients in the order of the source. @throws {ImagingError} */
   async *patients(source: CohortSource, signal: AbortSignal): AsyncGenerator<Patient, void, void> {
-    const key = `read ${JSON.stringify(source)}`;
-    const kept = this.#take<Patient>(key);
-    if (kept !== undefined) {
-      yield* kept;
-      return;
-    }
-    const all: Patient[] = [];
-    for await (const patient of open(source, signal)) {
-      all.push(patient);
+    for (let index = 0; index < this.count(source); index++) {
+      const key = `read ${memberKey(source, index)}`;
+      const kept = this.#take(key);
+      if (kept !== undefined) {
+        yield kept as Patient;
+        continue;
+      }
+      const patient = await openOne(source, index, signal);
+      this.#keep(key, patient, patient.scan.voxels.length * 6);
       yield patient;
     }
-    this.#keep(key, all, (patient) => patient.scan.voxels.length * 6);
   }
 
   /** @throws {ImagingError} @throws {ModelError} `MASK_MISSING`, `SCAN_INVALID`. */
@@ -42,48 +42,67 @@ export class CohortCache {
     task: LesionTask,
     signal: AbortSignal,
   ): Promise<readonly PreparedPatient[]> {
-    const key = `prepared ${JSON.stringify([source, task.network.size, task.input])}`;
-    const kept = this.#take<PreparedPatient>(key);
-    if (kept !== undefined) {
-      return kept;
+    const form = JSON.stringify([task.network.size, task.input]);
+    const cohort: PreparedPatient[] = [];
+    for (let index = 0; index < this.count(source); index++) {
+      const key = `prepared ${form} ${memberKey(source, index)}`;
+      let patient = this.#take(key) as PreparedPatient | undefined;
+      if (patient === undefined) {
+        patient = preparePatient(await openOne(source, index, signal), task);
+        this.#keep(key, patient, patient.image.length * 6);
+      }
+      cohort.push(patient);
     }
-    const prepared: PreparedPatient[] = [];
-    for await (const patient of open(source, signal)) {
-      signal.throwIfAborted();
-      prepared.push(preparePatient(patient, task));
-    }
-    this.#keep(key, prepared, (patient) => patient.image.length * 6);
-    return prepared;
+    return cohort;
   }
 
-  #take<T>(key: string): readonly T[] | undefined {
+  #take(key: string): Patient | PreparedPatient | undefined {
     const entry = this.#kept.get(key);
     if (entry !== undefined) {
       // Set again, so that the map's order is the order of last use.
       this.#kept.delete(key);
       this.#kept.set(key, entry);
     }
-    return entry?.patients as readonly T[] | undefined;
+    return entry?.value;
   }
 
-  #keep<T>(key: string, patients: readonly T[], bytesOf: (patient: T) => number): void {
-    const bytes = patients.reduce((sum, patient) => sum + bytesOf(patient), 0);
-    this.#kept.set(key, { patients, bytes });
-    let total = [...this.#kept.values()].reduce((sum, entry) => sum + entry.bytes, 0);
+  #keep(key: string, value: Patient | PreparedPatient, bytes: number): void {
+    this.#kept.set(key, { value, bytes });
+    this.#bytes += bytes;
     for (const [oldest, entry] of this.#kept) {
-      if (total <= this.#limitBytes) {
+      if (this.#bytes <= this.#limitBytes) {
         return;
       }
       this.#kept.delete(oldest);
-      total -= entry.bytes;
+      this.#bytes -= entry.bytes;
     }
   }
 }
 
-function open(source: CohortSource, signal: AbortSignal): AsyncIterable<Patient> {
-  if (source.kind === 'png') {
-    const { folder, patients, flippedTopToBottom = [] } = source;
-    return readPngCohort(folder, { patients, flippedTopToBottom, signal });
+/** Names one patient, the same from whichever cohort it is asked for. */
+function memberKey(source: CohortSource, index: number): string {
+  if (source.kind === 'phantom') {
+    return JSON.stringify([source.profile, source.seed, source.size ?? null, index]);
   }
-  return generateCohort(source, signal);
+  const id = source.patients[index] as string;
+  return JSON.stringify([source.folder, id, source.flippedTopToBottom?.includes(id) ?? false]);
+}
+
+async function openOne(source: CohortSource, index: number, signal: AbortSignal): Promise<Patient> {
+  signal.throwIfAborted();
+  // Messages, an abort among them, are heard between two patients.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (source.kind === 'phantom') {
+    return generateMember(source, index);
+  }
+  const id = source.patients[index] as string;
+  const flippedTopToBottom = source.flippedTopToBottom?.filter((name) => name === id) ?? [];
+  for await (const patient of readPngCohort(source.folder, {
+    patients: [id],
+    flippedTopToBottom,
+    signal,
+  })) {
+    return patient;
+  }
+  throw new RangeError('the reader gave no patient for a name that it knows');
 }

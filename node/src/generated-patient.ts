@@ -11,27 +11,22 @@ import type { CohortSource } from './training-messages.ts';
 const confounders: readonly Confounder[] = ['atelectasis', 'granuloma', 'effusion', 'emphysema'];
 
 /**
- * The made-up patients of a cohort, one by one, the same for the same source: every fifth is a control without lesions, the others are ill since
+ * One made-up patient of a cohort, the same for the same source and index: every fifth is a control without lesions, the others are ill since
  * 2 to 20 days; each confounder turns up in one patient out of five, and controls have at least one.
  *
  * @throws {RangeError} for an unknown scanner profile or an impossible size.
  */
-export async function* generateCohort(
+export function generateMember(
   source: Extract<CohortSource, { kind: 'phantom' }>,
-  signal: AbortSignal,
-): AsyncGenerator<Patient, void, void> {
-  for (let index = 0; index < source.patients; index++) {
-    signal.throwIfAborted();
-    const random = seeded('generated cohort', source.seed, source.profile, index);
-    yield generatePatient({
-      seed: random.uint32(),
-      profile: source.profile as ScannerName,
-      condition: drawCondition(index % 5 === 4, random),
-      size: source.size ?? [128, 128, 24],
-    });
-    // Other messages, an abort among them, are heard between two patients.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  index: number,
+): Patient {
+  const random = seeded('generated cohort', source.seed, source.profile, index);
+  return generatePatient({
+    seed: random.uint32(),
+    profile: source.profile as ScannerName,
+    condition: drawCondition(index % 5 === 4, random),
+    size: source.size ?? [128, 128, 24],
+  });
 }
 
 function drawCondition(isControl: boolean, random: Seeded): Condition {
