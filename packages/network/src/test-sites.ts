@@ -42,7 +42,8 @@ export const QUICK: NetworkInit = {
   },
 };
 
-const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {} };
+/** Says nothing. */
+export const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {} };
 
 /** One site with its own stores on 127.0.0.1, stopped when the test ends. */
 export interface TestSite {
