@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { syncFolder } from './durable-file.ts';
 import { LogError } from './error.ts';
 
 /**
@@ -15,6 +16,7 @@ import { LogError } from './error.ts';
  */
 export interface BlobFolder {
   readonly root: string;
+  readonly blobs: string;
   readonly partials: string;
   readonly temporaries: string;
   readonly damaged: string;
@@ -24,15 +26,50 @@ export interface BlobFolder {
 
 /** The layout of a blob folder at `root`. */
 export function blobFolder(root: string): BlobFolder {
+  const blobs = join(root, 'blobs');
   const partials = join(root, 'partial');
   return {
     root,
+    blobs,
     partials,
     temporaries: join(root, 'temporary'),
     damaged: join(root, 'damaged'),
-    blob: (digest) => join(root, 'blobs', digest.slice(0, 2), digest),
+    blob: (digest) => join(blobs, digest.slice(0, 2), digest),
     partial: (digest, size) => join(partials, `${digest}.${size}`),
   };
+}
+
+/** Makes the folders at the top of a blob folder, durably, and empties the temporary one. */
+export async function makeBlobFolder(folder: BlobFolder): Promise<void> {
+  await rm(folder.temporaries, { recursive: true, force: true });
+  for (const path of [folder.blobs, folder.temporaries, folder.partials, folder.damaged]) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+  for (const path of [folder.root, dirname(folder.root)]) await syncFolder(path);
+}
+
+/**
+ * A function that makes the fan-out folder of a digest, durably, on its first use. Whoever comes while it is being
+ * made waits: a blob is not safe before the folder's own name is on disk.
+ */
+export function fanOut(folder: BlobFolder): (digest: string) => Promise<void> {
+  const made = new Map<string, Promise<void>>();
+  return async (digest) => {
+    const path = dirname(folder.blob(digest));
+    const making = made.get(path) ?? make(path);
+    made.set(path, making);
+    try {
+      await making;
+    } catch (error) {
+      made.delete(path); // to be tried again, as when the disk was full
+      throw error;
+    }
+  };
+
+  async function make(path: string): Promise<void> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await syncFolder(folder.blobs);
+  }
 }
 
 /** SHA-256 in lower-case hexadecimal. */

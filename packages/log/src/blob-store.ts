@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type BlobFolder,
@@ -6,7 +6,9 @@ import {
   checkDigest,
   digestOf,
   digestOfFile,
+  fanOut,
   fileSize,
+  makeBlobFolder,
   unlessMissing,
 } from './blob-folder.ts';
 import { writeDurably } from './durable-file.ts';
@@ -52,10 +54,7 @@ const MAX_VERIFIED = 4096;
 export async function openBlobStore(folder: string): Promise<BlobStore> {
   const layout = blobFolder(folder);
   try {
-    await rm(layout.temporaries, { recursive: true, force: true });
-    for (const path of [layout.temporaries, layout.partials, layout.damaged]) {
-      await mkdir(path, { recursive: true, mode: 0o700 });
-    }
+    await makeBlobFolder(layout);
   } catch (cause) {
     throw storageError(`open the blob folder ${folder}`, cause);
   }
@@ -65,6 +64,7 @@ export async function openBlobStore(folder: string): Promise<BlobStore> {
 function blobStore(folder: BlobFolder): BlobStore {
   const partials = new Map<string, Promise<PartialBlob>>();
   const verified = new Map<string, Promise<string | undefined>>();
+  const makeFanOut = fanOut(folder);
   let temporaries = 0;
 
   async function get(digest: string): Promise<Uint8Array | undefined> {
@@ -107,7 +107,9 @@ function blobStore(folder: BlobFolder): BlobStore {
     const digest = digestOf(bytes);
     if ((await get(digest)) !== undefined) return digest;
     temporaries += 1;
-    await writeDurably(join(folder.temporaries, `${temporaries}`), folder.blob(digest), bytes);
+    const temporary = join(folder.temporaries, `${temporaries}`);
+    await makeFanOut(digest);
+    await writeDurably(temporary, folder.blob(digest), bytes);
     return digest;
   }
 
@@ -127,7 +129,10 @@ function blobStore(folder: BlobFolder): BlobStore {
     const key = `${digest}.${size}`;
     const running = partials.get(key);
     if (running !== undefined) return await running;
-    const opened = openPartial(folder, digest, size, () => partials.delete(key));
+    const opened = openPartial(folder, digest, size, {
+      makeFanOut,
+      ended: () => partials.delete(key),
+    });
     partials.set(key, opened);
     opened.catch(() => partials.delete(key));
     return await opened;
@@ -143,14 +148,14 @@ function blobStore(folder: BlobFolder): BlobStore {
     size: (digest) => named('look for a blob', digest, () => fileSize(folder.blob(digest))),
     get: (digest) => named('read a blob', digest, () => get(digest)),
     put: (bytes) => translated('store a blob', () => put(bytes)),
-    readRange(digest, offset, length) {
+    async readRange(digest, offset, length) {
       checkNatural(offset);
       checkNatural(length);
-      return named('read a blob', digest, () => readRange(digest, offset, length));
+      return await named('read a blob', digest, () => readRange(digest, offset, length));
     },
-    partial(digest, size) {
+    async partial(digest, size) {
       checkNatural(size);
-      return named('fetch a blob', digest, () => partial(digest, size));
+      return await named('fetch a blob', digest, () => partial(digest, size));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -25,14 +25,10 @@ export async function writeDurably(
   }
 }
 
-/** Renames a file whose content is on disk, making its new folder if needed, and waits until the new name is on disk. */
+/** Renames a file whose content is on disk, into a folder that is there, and waits until the new name is on disk. */
 export async function moveDurably(from: string, to: string): Promise<void> {
-  const folder = dirname(to);
-  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined) {
-    await syncFolder(dirname(folder));
-  }
   await rename(from, to);
-  await syncFolder(folder);
+  await syncFolder(dirname(to));
 }
 
 /** Writes all of `bytes` at `position`. */
@@ -47,7 +43,8 @@ export async function writeAll(
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Waits until the names in a folder are on disk. */
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();

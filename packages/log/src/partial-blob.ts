@@ -22,12 +22,19 @@ export interface PartialBlob {
   discard(): Promise<void>;
 }
 
-/** Opens a partial blob on its file, which may hold a prefix from before. `done` is called when it ends. */
+interface PartialHooks {
+  /** Makes the folder that a digest's blob goes into. */
+  readonly makeFanOut: (digest: string) => Promise<void>;
+  /** Called when the blob was committed or dropped. */
+  readonly ended: () => void;
+}
+
+/** Opens a partial blob on its file, which may hold a prefix from before. */
 export async function openPartial(
   folder: BlobFolder,
   digest: string,
   size: number,
-  done: () => void,
+  { makeFanOut, ended }: PartialHooks,
 ): Promise<PartialBlob> {
   const path = folder.partial(digest, size);
   let received = (await fileSize(path)) ?? 0;
@@ -75,16 +82,17 @@ export async function openPartial(
       await discard();
       throw new LogError('BLOB_DIGEST', `the bytes received are not blob ${digest}`);
     }
+    await makeFanOut(digest);
     await moveDurably(path, folder.blob(digest));
     committed = true;
-    done();
+    ended();
   }
 
   async function discard(): Promise<void> {
     if (committed) return;
     await rm(path, { force: true });
     received = 0;
-    done();
+    ended();
   }
 
   return {

@@ -1,0 +1,81 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BlobStore, type LogStore, openBlobStore, openLogStore } from '@consilium/log';
+import { keyFromSeed, logPlaceOf, type SiteKey, signRecord } from '@consilium/records';
+import { Level } from 'level';
+
+/**
+ * Writes into a folder until it is killed, and says on its standard output what it was promised to keep:
+ *
+ *     ready
+ *     entry <author> <index> <id>
+ *     blob <digest>
+ *     partial <digest> <size> <bytes received>
+ *     committed <digest>
+ *
+ * A line goes out, synchronously, only after the promise it reports was fulfilled.
+ */
+const [folder = ''] = process.argv.slice(2);
+const study = new Uint8Array(32).fill(1);
+const keys = [1, 2].map((n) => keyFromSeed(new Uint8Array(32).fill(n)));
+
+const level = new Level<string, string>(join(folder, 'index'));
+const log = await openLogStore(level, logPlaceOf);
+const blobs = await openBlobStore(join(folder, 'blobs'));
+say('ready');
+await Promise.all([
+  ...keys.map((key) => appendForEver(log, key)),
+  putForEver(blobs),
+  fetchForEver(blobs),
+]);
+
+function say(line: string): void {
+  writeSync(1, `${line}\n`);
+}
+
+async function appendForEver(store: LogStore, key: SiteKey): Promise<void> {
+  for (;;) {
+    const { size, last } = store.head(key.id);
+    const entry = signRecord(key, {
+      kind: 'crash-test',
+      version: 1,
+      study,
+      author: key.id,
+      index: size,
+      previous: last,
+      heads: [],
+      known: false,
+      body: new Uint8Array(randomBytes(size % 20 === 19 ? 60_000 : 200)),
+    });
+    const { index, status } = await store.append(entry);
+    if (status !== 'appended') throw new Error(`entry ${index} is ${status}`);
+    say(`entry ${key.id} ${index} ${Buffer.from(logPlaceOf(entry).id).toString('hex')}`);
+  }
+}
+
+async function putForEver(store: BlobStore): Promise<void> {
+  for (let n = 1; ; n += 1) {
+    say(`blob ${await store.put(new Uint8Array(randomBytes((n * 40_000) % 300_000)))}`);
+  }
+}
+
+async function fetchForEver(store: BlobStore): Promise<void> {
+  for (let n = 0; ; n += 1) {
+    // What is fetched follows from its number, so that the next run can go on where this one was killed.
+    const bytes = numberedBlob(n);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    const partial = await store.partial(digest, bytes.length);
+    while (partial.received < bytes.length) {
+      await partial.write(bytes.slice(partial.received, partial.received + 30_000));
+      say(`partial ${digest} ${bytes.length} ${partial.received}`);
+    }
+    await partial.commit();
+    say(`committed ${digest}`);
+  }
+}
+
+function numberedBlob(n: number): Uint8Array {
+  const seed = createHash('sha256').update(`blob ${n}`).digest();
+  return Uint8Array.from({ length: 400_000 }, (_, i) => (seed[i % 32] ?? 0) + (i >> 5));
+}
