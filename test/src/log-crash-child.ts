@@ -24,58 +24,48 @@ const level = new Level<string, string>(join(folder, 'index'));
 const log = await openLogStore(level, logPlaceOf);
 const blobs = await openBlobStore(join(folder, 'blobs'));
 say('ready');
-await Promise.all([
-  ...keys.map((key) => appendForEver(log, key)),
-  putForEver(blobs),
-  fetchForEver(blobs),
-]);
+for (let turn = 1; ; turn += 1) {
+  await Promise.all([...keys.map((key) => append(log, key)), put(blobs, turn), fetchPiece(blobs)]);
+}
 
 function say(line: string): void {
   writeSync(1, `${line}\n`);
 }
 
-async function appendForEver(store: LogStore, key: SiteKey): Promise<void> {
-  for (;;) {
-    const { size, last } = store.head(key.id);
-    const entry = signRecord(key, {
-      kind: 'crash-test',
-      version: 1,
-      study,
-      author: key.id,
-      index: size,
-      previous: last,
-      heads: [],
-      known: false,
-      body: new Uint8Array(randomBytes(size % 20 === 19 ? 60_000 : 200)),
-    });
-    const { index, status } = await store.append(entry);
-    if (status !== 'appended') throw new Error(`entry ${index} is ${status}`);
-    say(`entry ${key.id} ${index} ${Buffer.from(logPlaceOf(entry).id).toString('hex')}`);
-  }
+async function append(store: LogStore, key: SiteKey): Promise<void> {
+  const { size, last } = store.head(key.id);
+  const entry = signRecord(key, {
+    kind: 'crash-test',
+    version: 1,
+    study,
+    author: key.id,
+    index: size,
+    previous: last,
+    heads: [],
+    known: false,
+    body: new Uint8Array(randomBytes(size % 20 === 19 ? 60_000 : 200)),
+  });
+  const { index, status } = await store.append(entry);
+  if (status !== 'appended') throw new Error(`entry ${index} is ${status}`);
+  say(`entry ${key.id} ${index} ${Buffer.from(logPlaceOf(entry).id).toString('hex')}`);
 }
 
-async function putForEver(store: BlobStore): Promise<void> {
-  for (let n = 1; ; n += 1) {
-    say(`blob ${await store.put(new Uint8Array(randomBytes((n * 40_000) % 300_000)))}`);
-  }
+async function put(store: BlobStore, turn: number): Promise<void> {
+  say(`blob ${await store.put(new Uint8Array(randomBytes((turn * 40_000) % 300_000)))}`);
 }
 
-async function fetchForEver(store: BlobStore): Promise<void> {
+/** Fetches the next piece of the first numbered blob that is not here yet: this life goes on where the last was killed. */
+async function fetchPiece(store: BlobStore): Promise<void> {
   for (let n = 0; ; n += 1) {
-    // What is fetched follows from its number, so that the next run can go on where this one was killed.
-    const bytes = numberedBlob(n);
+    const bytes = new Uint8Array(100_000).fill(n);
     const digest = createHash('sha256').update(bytes).digest('hex');
+    if (await store.has(digest)) continue;
     const partial = await store.partial(digest, bytes.length);
-    while (partial.received < bytes.length) {
-      await partial.write(bytes.slice(partial.received, partial.received + 30_000));
-      say(`partial ${digest} ${bytes.length} ${partial.received}`);
-    }
+    await partial.write(bytes.slice(partial.received, partial.received + 40_000));
+    say(`partial ${digest} ${bytes.length} ${partial.received}`);
+    if (partial.received < bytes.length) return;
     await partial.commit();
     say(`committed ${digest}`);
+    return;
   }
-}
-
-function numberedBlob(n: number): Uint8Array {
-  const seed = createHash('sha256').update(`blob ${n}`).digest();
-  return Uint8Array.from({ length: 400_000 }, (_, i) => (seed[i % 32] ?? 0) + (i >> 5));
 }

@@ -49,7 +49,7 @@ async function runAndKill(folder: string, promised: Promised, life: number): Pro
   const exited = once(running, 'exit');
   const closed = once(running, 'close');
   // A fixed sequence of moments; where they fall in the child's work differs from run to run, as it should.
-  const lines = 1 + ((life * 17) % 41);
+  const lines = 1 + ((life * 17) % 23);
   let output = '';
   let errors = '';
   const said = new Promise<void>((resolve) => {
