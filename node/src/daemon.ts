@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { openPngCohort } from '@consilium/imaging';
 import { createNetwork } from '@consilium/network';
 import { loadKey, openRecord } from '@consilium/records';
 import { systemClock } from './clock.ts';
@@ -27,6 +29,7 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
   const founding = await readJoined(folder);
   const self = memberOf(founding.manifest, key.id);
   const logger = createLogger(config.log.level, config.name);
+  const data = await checkedData(config, folder);
   await using stores = await openStores(folder);
   const { log, blobs } = stores;
   for (const { author, ...repair } of log.repairs) {
@@ -78,8 +81,8 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
       logger,
     },
     {
-      train: self.role === 'trainer' ? config.data.train : null,
-      test: self.role === 'observer' ? null : config.data.test,
+      train: self.role === 'trainer' ? data.train : null,
+      test: self.role === 'observer' ? null : data.test,
       payloadBits: config.training.payloadBits,
       everyRounds: config.evaluation.everyRounds,
       settleSeconds: config.training.settleSeconds,
@@ -138,6 +141,28 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
     await network.stop();
     logger.info({}, 'the node has stopped');
   }
+}
+
+/**
+ * The site's cohorts with paths that start at the site's folder. A folder or a patient that is not there is told now, and not hours later when the first
+ * job needs it.
+ */
+async function checkedData(config: Config, folder: SiteFolder): Promise<Config['data']> {
+  const checked = async (cohort: Config['data']['train']): Promise<Config['data']['train']> => {
+    if (cohort?.kind !== 'png') return cohort;
+    const path = resolve(folder.root, cohort.folder);
+    const index = await openPngCohort(path);
+    const unknown = cohort.patients.find((patient) => !index.has(patient));
+    if (unknown !== undefined) {
+      throw new NodeError(
+        'DATA',
+        `${path} has no patient ${unknown}`,
+        'compare data: in consilium.yaml with slice_index.csv in that folder',
+      );
+    }
+    return { ...cohort, folder: path };
+  };
+  return { train: await checked(config.data.train), test: await checked(config.data.test) };
 }
 
 async function keepFounding(

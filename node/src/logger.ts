@@ -12,7 +12,7 @@ export interface Logger {
 export function createLogger(level: 'debug' | 'info' | 'warn' | 'error', site: string): Logger {
   return pino({
     level,
-    base: { site },
+    base: { node: site },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   });

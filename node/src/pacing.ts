@@ -74,27 +74,33 @@ export function settledRound(progress: Progress): number {
 /** What a site does next about its own patients. */
 export type Action = Step | { readonly kind: 'evaluate'; readonly round: number };
 
+/** What a site knows about its own evaluations. */
+export interface Evaluated {
+  /** Evaluate after every n-th settled round; 0: after the last only. */
+  readonly everyRounds: number;
+  /** The highest round whose state this site has evaluated; 0 before the first. */
+  readonly lastRound: number;
+  /** Whether it has evaluated just this state. */
+  readonly isStateDone: boolean;
+  readonly hasPatients: boolean;
+}
+
 /**
- * {@link nextStep}, with evaluations put first where one is due: after every `everyRounds`-th settled round and after the last.
- * `lastEvaluated` is the highest round whose state this site has evaluated.
+ * {@link nextStep}, with evaluations put first where one is due: after every n-th settled round, and of the last round's state, again when a late update
+ * has changed it.
  */
 export function nextAction(
   progress: Progress,
   site: SiteId,
   waitedMs: number,
-  evaluation: {
-    readonly everyRounds: number;
-    readonly lastEvaluated: number;
-    readonly hasPatients: boolean;
-  },
+  evaluated: Evaluated,
 ): Action {
-  const settled = settledRound(progress);
-  const isDue =
-    settled === progress.manifest.rounds.count ||
-    (evaluation.everyRounds > 0 &&
-      Math.floor(settled / evaluation.everyRounds) >
-        Math.floor(evaluation.lastEvaluated / evaluation.everyRounds));
-  if (evaluation.hasPatients && settled > evaluation.lastEvaluated && isDue)
-    return { kind: 'evaluate', round: settled };
+  const round = settledRound(progress);
+  const { everyRounds, lastRound } = evaluated;
+  const isLast = round === progress.manifest.rounds.count;
+  const isNthDue =
+    everyRounds > 0 && Math.floor(round / everyRounds) > Math.floor(lastRound / everyRounds);
+  if (evaluated.hasPatients && !evaluated.isStateDone && (isLast || isNthDue))
+    return { kind: 'evaluate', round };
   return nextStep(progress, site, waitedMs);
 }

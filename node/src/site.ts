@@ -1,10 +1,12 @@
-import type { BlobStore, LogStore } from '@consilium/log';
+import { ImagingError } from '@consilium/imaging';
+import { type BlobStore, LogError, type LogStore } from '@consilium/log';
 import { networkLayout, parseTask } from '@consilium/model';
 import type { Clock, Network } from '@consilium/network';
 import { openRecord, type RecordDraft, type SiteKey, signRecord } from '@consilium/records';
 import { StudyError, StudyFold, type StudyState } from '@consilium/study';
 import { fromGrid, putPart, type RandomBytes, splitLayout } from '@consilium/weights';
 import { contribute } from './contribute.ts';
+import { NodeError } from './error.ts';
 import type { Logger } from './logger.ts';
 import { type Action, nextAction } from './pacing.ts';
 import { evaluationBody } from './recorded-evaluation.ts';
@@ -129,13 +131,11 @@ export class Site {
       await this.#wakeup.wait(clock, retryMs, signal);
       return;
     }
-    const lastEvaluated = Math.max(
-      0,
-      ...state.evaluations.filter(({ site }) => site === key.id).map(({ round }) => round),
-    );
+    const own = state.evaluations.filter(({ site }) => site === key.id);
     const action = nextAction(state, key.id, clock.now() - this.#waitingSince, {
       everyRounds: this.#init.everyRounds,
-      lastEvaluated,
+      lastRound: Math.max(0, ...own.map(({ round }) => round)),
+      isStateDone: own.some(({ state: evaluated }) => evaluated === state.digest),
       hasPatients: this.#init.test !== null,
     });
     // A payload that is on its way belongs to the round before: better to train on all of it, within the deadline.
@@ -312,6 +312,7 @@ export class Site {
       return true;
     } catch (error) {
       if (signal.aborted) return false;
+      if (isForGood(error)) throw error;
       const { code = 'UNKNOWN', message = String(error) } = error as {
         code?: string;
         message?: string;
@@ -332,4 +333,10 @@ export class Site {
   #progressed(kind: Activity['kind'], round: number, { done, total }: JobProgress): void {
     this.#activity = { kind, round, done, total };
   }
+}
+
+/** Failures that trying again does not mend and that a person must: a full disk, and images that cannot be read. */
+function isForGood(error: unknown): boolean {
+  if (error instanceof ImagingError) return true;
+  return (error instanceof LogError || error instanceof NodeError) && error.code === 'DISK_FULL';
 }
