@@ -133,7 +133,7 @@ export class GraphBuilder {
     return this.#unary('sigmoid', x, options);
   }
 
-  /** The largest of every `size`×`size` square, which tile the image. Among equals, the first in reading order gets the gradient. */
+  /** The largest of every `size`×`size` square, which tile the image. Among equals, each gets the same share of the gradient. */
   maxPool2d(x: Value, size = 2, options: LayerOptions = {}): Value {
     return this.#pool('maxPool2d', x, size, options);
   }

@@ -19,12 +19,15 @@ export function lowerGroupNorm(
   shape: Shape,
   geometry: NormGeometry,
 ): string {
-  const [, channels] = imageShape(shape, 'groupNorm');
+  const [n, channels] = imageShape(shape, 'groupNorm');
   const { groups } = geometry;
   const { centred, inverseDeviation } = statistics(model, x, shape, geometry);
   const gamma = model.reshape(scale, [1, groups, channels / groups]);
-  const scaled = scaleChannels(model, centred, shape, model.node('Mul', [inverseDeviation, gamma]));
-  return model.node('Add', [scaled, model.reshape(shift, [1, channels, 1, 1])]);
+  const offset = model.node('Expand', [
+    model.reshape(shift, [1, groups, channels / groups]),
+    model.ints([n, 1, 1]),
+  ]);
+  return affine(model, centred, shape, model.node('Mul', [inverseDeviation, gamma]), offset);
 }
 
 /** dγ = Σ over samples of r · Σ dy·c. */
@@ -63,10 +66,9 @@ export function lowerGroupNormInputGradient(
   const q = model.node('Mul', [rShare, overGroup(sums)]);
   const toChannels = (values: string): string =>
     model.node('Expand', [values, model.ints([1, 1, channels / groups])]);
-  const fromCentred = scaleChannels(model, centred, shape, toChannels(p));
-  const fromDy = scaleChannels(model, dy, shape, model.node('Mul', [r, gamma]));
-  const offset = model.reshape(toChannels(q), [n, channels, 1, 1]);
-  return model.node('Add', [model.node('Add', [fromCentred, fromDy]), offset]);
+  const fromCentred = affine(model, centred, shape, toChannels(p), toChannels(q));
+  const byDy = model.reshape(model.node('Mul', [r, gamma]), [n, channels, 1, 1]);
+  return model.node('Add', [fromCentred, model.node('Mul', [dy, byDy])]);
 }
 
 function statistics(
@@ -81,8 +83,8 @@ function statistics(
   const axis = model.ints([2]);
   const mean = model.node('ReduceMean', [rows, axis], { keepdims: 1 });
   const centred = model.node('Sub', [rows, mean]);
-  const squares = model.node('ReduceSumSquare', [centred, axis], { keepdims: 1 });
-  const variance = model.node('Mul', [squares, model.float(1 / size)]);
+  const squares = model.node('Mul', [centred, centred]);
+  const variance = model.node('ReduceMean', [squares, axis], { keepdims: 1 });
   const raised = model.node('Add', [variance, model.float(epsilon)]);
   return {
     centred: model.reshape(centred, shape),
@@ -98,24 +100,44 @@ function normSums(
   shape: Shape,
   geometry: NormGeometry,
 ): { sums: string; products: string } {
-  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
+  const [n, channels] = imageShape(shape, 'groupNorm');
   const perGroup = [n, geometry.groups, channels / geometry.groups];
-  const pixels = height * width;
-  const overPixels = (values: string): string =>
-    model.reshape(
-      model.node('ReduceSum', [model.reshape(values, [n * channels, pixels]), model.ints([1])], {
-        keepdims: 0,
-      }),
-      perGroup,
-    );
-  const sums = overPixels(dy);
+  const sums = model.reshape(sumPixels(model, dy, shape), perGroup);
   const { centred, inverseDeviation } = statistics(model, x, shape, geometry);
-  const raw = overPixels(model.node('Mul', [dy, centred]));
+  const dots = sumPixels(model, model.node('Mul', [dy, centred]), shape);
+  const raw = model.reshape(dots, perGroup);
   return { sums, products: model.node('Mul', [inverseDeviation, raw]) };
 }
 
-/** x · factor, which is [N, G, C/G]. */
-function scaleChannels(model: OnnxModel, x: string, shape: Shape, factor: string): string {
-  const [n, channels] = imageShape(shape, 'groupNorm');
-  return model.node('Mul', [x, model.reshape(factor, [n, channels, 1, 1])]);
+/** The sum over every channel of every sample, [N, C]. */
+function sumPixels(model: OnnxModel, x: string, shape: Shape): string {
+  const [n, channels, height, width] = imageShape(shape, 'channelSum');
+  const rows = model.reshape(x, [n, channels, height * width]);
+  return model.node('ReduceSum', [rows, model.ints([2])], { keepdims: 0 });
+}
+
+/** The sum over every channel of all samples, [C]; shares its first step with the group norm's gradients. */
+export function lowerChannelSum(model: OnnxModel, x: string, shape: Shape): string {
+  return model.node('ReduceSum', [sumPixels(model, x, shape), model.ints([0])], { keepdims: 0 });
+}
+
+// A batch norm of mean 0 and variance 1 is the one operator that multiplies and adds in a single pass.
+/** x · factor + offset, both [N, G, C/G]. */
+function affine(model: OnnxModel, x: string, shape: Shape, factor: string, offset: string): string {
+  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
+  const planes = n * channels;
+  const zeros = model.floats(new Float32Array(planes));
+  const ones = model.floats(new Float32Array(planes).fill(1));
+  const mapped = model.node(
+    'BatchNormalization',
+    [
+      model.reshape(x, [1, planes, height, width]),
+      model.reshape(factor, [planes]),
+      model.reshape(offset, [planes]),
+      zeros,
+      ones,
+    ],
+    { epsilon: { float: 0 } },
+  );
+  return model.reshape(mapped, shape);
 }

@@ -73,7 +73,8 @@ async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
+      // Not 'all': its layout changes wrap every pool in two reorderings here.
+      graphOptimizationLevel: 'extended',
       logSeverityLevel: 3,
     });
   } catch (cause) {

@@ -20,28 +20,30 @@ function eachCovered(
   }
 }
 
-/** The place of the first maximum under every pooled pixel. */
-function maximumPlaces(large: Shape, size: number, x: Float64Array): Int32Array {
-  const places = new Int32Array(x.length / size ** 2).fill(-1);
-  eachCovered(large, size, (from, to) => {
-    const best = places[to] ?? -1;
-    if (best < 0 || (x[from] ?? 0) > (x[best] ?? 0)) places[to] = from;
-  });
-  return places;
-}
-
 export function maxPool(large: Shape, size: number, x: Float64Array): Float64Array {
-  return Float64Array.from(maximumPlaces(large, size, x), (place) => x[place] ?? 0);
+  const y = new Float64Array(x.length / size ** 2).fill(Number.NEGATIVE_INFINITY);
+  eachCovered(large, size, (from, to) => {
+    y[to] = Math.max(y[to] ?? 0, x[from] ?? 0);
+  });
+  return y;
 }
 
+/** A square's gradient in equal shares to all places that hold its maximum. */
 export function maxPoolGradient(
   large: Shape,
   size: number,
   x: Float64Array,
   dy: Float64Array,
 ): Float64Array {
+  const largest = maxPool(large, size, x);
+  const equals = new Float64Array(dy.length);
+  eachCovered(large, size, (from, to) => {
+    if (x[from] === largest[to]) equals[to] = (equals[to] ?? 0) + 1;
+  });
   const dx = new Float64Array(x.length);
-  for (const [to, place] of maximumPlaces(large, size, x).entries()) dx[place] = dy[to] ?? 0;
+  eachCovered(large, size, (from, to) => {
+    if (x[from] === largest[to]) dx[from] = (dy[to] ?? 0) / (equals[to] ?? 1);
+  });
   return dx;
 }
 

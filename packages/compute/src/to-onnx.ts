@@ -8,11 +8,12 @@ import {
 } from './lower-conv.ts';
 import { lowerBce, lowerBceGradient, lowerDice, lowerDiceGradient } from './lower-loss.ts';
 import {
+  lowerChannelSum,
   lowerGroupNorm,
   lowerGroupNormInputGradient,
   lowerGroupNormScaleGradient,
 } from './lower-norm.ts';
-import { lowerMaxPoolGradient } from './lower-pool.ts';
+import { lowerMaxPoolGradient, lowerPool, lowerUpsample } from './lower-pool.ts';
 import { OnnxModel } from './onnx-model.ts';
 
 export interface ToOnnxInit {
@@ -96,8 +97,12 @@ function lower(
     }
     case 'reluGradient': {
       const [y, dy] = node.inputs;
-      // y ≥ 0, so its sign is the 0/1 mask of where x was positive.
-      return model.node('Mul', [at(dy), model.node('Sign', [at(y)])]);
+      // min(y · huge, 1) is the 0/1 mask of where x was positive: onnxruntime has no faster way to it than this operator.
+      const mask = model.node('HardSigmoid', [at(y)], {
+        alpha: { float: 1e38 },
+        beta: { float: 0 },
+      });
+      return model.node('Mul', [at(dy), mask]);
     }
     case 'sigmoidGradient': {
       const [y, dy] = node.inputs;
@@ -131,7 +136,7 @@ function lower(
       return lowerGradient(model, [at(x), at(dy)], shapes, node);
     }
     case 'channelSum':
-      return model.node('ReduceSum', [at(node.inputs[0]), model.ints([0, 2, 3])], { keepdims: 0 });
+      return lowerChannelSum(model, at(node.inputs[0]), shapeAt(node.inputs[0]));
     case 'groupNorm': {
       const [x, scale, shift] = node.inputs;
       return lowerGroupNorm(model, [at(x), at(scale), at(shift)], node.shape, node);
@@ -147,22 +152,18 @@ function lower(
     }
     case 'maxPool2d':
     case 'avgPool2d':
-      return model.node(node.op === 'maxPool2d' ? 'MaxPool' : 'AveragePool', node.inputs.map(at), {
-        kernel_shape: [node.size, node.size],
-        strides: [node.size, node.size],
-      });
+      return lowerPool(
+        model,
+        node.op === 'maxPool2d' ? 'MaxPool' : 'AveragePool',
+        at(node.inputs[0]),
+        node.size,
+      );
     case 'maxPool2dGradient': {
       const [x, dy] = node.inputs;
-      return lowerMaxPoolGradient(model, [at(x), at(dy)], node.shape, node.size, target);
+      return lowerMaxPoolGradient(model, [at(x), at(dy)], node.size);
     }
-    case 'upsample2d': {
-      const scales = model.floats([1, 1, node.factor, node.factor]);
-      return model.node('Resize', [at(node.inputs[0]), '', scales], {
-        mode: 'nearest',
-        coordinate_transformation_mode: 'asymmetric',
-        nearest_mode: 'floor',
-      });
-    }
+    case 'upsample2d':
+      return lowerUpsample(model, at(node.inputs[0]), node.factor);
     case 'concat':
       return model.node('Concat', node.inputs.map(at), { axis: 1 });
     case 'sliceChannels':
