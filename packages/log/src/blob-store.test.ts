@@ -117,6 +117,38 @@ async function changeByte(path: string): Promise<void> {
   await utimes(path, 1, 1); // two writes within one tick of the file system's clock would look alike
 }
 
+test('is not there before it is there whole', async () => {
+  const store = await openBlobStore(folder);
+  const bytes = blob(20_000_000);
+  const digest = digestOf(bytes);
+  let pending = true;
+  const put = store.put(bytes).finally(() => {
+    pending = false;
+  });
+  let looks = 0;
+  for (; pending; looks += 1) {
+    if (await store.has(digest)) expect(await store.size(digest)).toBe(bytes.length);
+  }
+  await put;
+  expect(looks).toBeGreaterThan(10);
+  expect(await store.has(digest)).toBe(true);
+});
+
+test('keeps a blob that is put while others find the old file damaged', async () => {
+  const store = await openBlobStore(folder);
+  const bytes = blob(300_000);
+  const digest = await store.put(bytes);
+  for (let round = 0; round < 20; round += 1) {
+    await truncate(fileOf(digest), 1000 + round);
+    const reads = Array.from({ length: 4 }, () => [
+      store.get(digest),
+      store.readRange(digest, 0, 9),
+    ]);
+    await Promise.all([...reads.flat(), store.put(bytes), ...reads.flat()]);
+    expect(await store.get(digest)).toEqual(bytes);
+  }
+});
+
 const damages: [string, (path: string) => Promise<void>][] = [
   ['a changed byte', changeByte],
   ['a missing end', (path) => truncate(path, 999)],

@@ -1,4 +1,4 @@
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type BlobFolder,
@@ -11,9 +11,10 @@ import {
   makeBlobFolder,
   unlessMissing,
 } from './blob-folder.ts';
-import { writeDurably } from './durable-file.ts';
+import { moveDurably, writeSynced } from './durable-file.ts';
 import { storageError } from './error.ts';
 import { completePartial, openPartial, type PartialBlob } from './partial-blob.ts';
+import { createTurns } from './turns.ts';
 
 /**
  * Byte strings by their SHA-256 (64 lower-case hexadecimal digits), as files. What it gives out has its digest.
@@ -61,46 +62,63 @@ export async function openBlobStore(folder: string): Promise<BlobStore> {
   return blobStore(layout);
 }
 
+interface VerifiedFile {
+  readonly state: string;
+  readonly sound: Promise<boolean>;
+}
+
 function blobStore(folder: BlobFolder): BlobStore {
   const partials = new Map<string, Promise<PartialBlob>>();
-  const verified = new Map<string, Promise<string | undefined>>();
+  const verified = new Map<string, VerifiedFile>();
+  const inTurn = createTurns();
   const makeFanOut = fanOut(folder);
   let temporaries = 0;
 
   async function get(digest: string): Promise<Uint8Array | undefined> {
-    const bytes = await unlessMissing(() => readFile(folder.blob(digest)));
-    if (bytes === undefined) return undefined;
-    if (digestOf(bytes) === digest)
-      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    await putAside(digest);
-    return undefined;
+    return (
+      (await readSound(digest)) ?? ((await mend(digest)) ? await readSound(digest) : undefined)
+    );
   }
 
-  async function putAside(digest: string): Promise<void> {
-    await unlessMissing(() => rename(folder.blob(digest), join(folder.damaged, digest)));
+  async function readSound(digest: string): Promise<Uint8Array | undefined> {
+    const bytes = await unlessMissing(() => readFile(folder.blob(digest)));
+    if (bytes === undefined || digestOf(bytes) !== digest) return undefined;
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** Puts a damaged file aside. In turn with `place`: the file may have been replaced by a good one meanwhile. Whether one is there. */
+  async function mend(digest: string): Promise<boolean> {
+    return await inTurn(digest, async () => {
+      const found = await unlessMissing(() => digestOfFile(folder.blob(digest)));
+      if (found === undefined || found === digest) return found !== undefined;
+      await rename(folder.blob(digest), join(folder.damaged, digest));
+      return false;
+    });
+  }
+
+  /** Moves a file whose content is on disk and has the digest to where the blob belongs. */
+  async function place(file: string, digest: string): Promise<void> {
+    await makeFanOut(digest);
+    await inTurn(digest, () => moveDurably(file, folder.blob(digest)));
   }
 
   /** Whether the file is there with its digest; hashed once for each state of the file. */
   async function isSound(digest: string): Promise<boolean> {
     const state = await fileState(folder.blob(digest));
     if (state === undefined) return false;
-    const before = verified.get(digest);
-    if (before !== undefined && (await before) === state) return true;
-    const check = hashAgain(digest, state);
-    verified.delete(digest);
-    verified.set(digest, check);
-    for (const oldest of verified.keys()) {
-      if (verified.size <= MAX_VERIFIED) break;
-      verified.delete(oldest);
-    }
-    return (await check) === state;
+    const known = verified.get(digest);
+    if (known?.state === state) return await known.sound;
+    const sound = mend(digest);
+    remember(digest, { state, sound });
+    return await sound;
   }
 
-  async function hashAgain(digest: string, state: string): Promise<string | undefined> {
-    const found = await unlessMissing(() => digestOfFile(folder.blob(digest)));
-    if (found === digest) return state;
-    if (found !== undefined) await putAside(digest);
-    return undefined;
+  function remember(digest: string, check: VerifiedFile): void {
+    verified.delete(digest);
+    verified.set(digest, check);
+    const [oldest] = verified.keys();
+    if (verified.size > MAX_VERIFIED && oldest !== undefined) verified.delete(oldest);
+    check.sound.catch(() => verified.delete(digest)); // the disk failed: the next reader tries again
   }
 
   async function put(bytes: Uint8Array): Promise<string> {
@@ -108,8 +126,13 @@ function blobStore(folder: BlobFolder): BlobStore {
     if ((await get(digest)) !== undefined) return digest;
     temporaries += 1;
     const temporary = join(folder.temporaries, `${temporaries}`);
-    await makeFanOut(digest);
-    await writeDurably(temporary, folder.blob(digest), bytes);
+    await writeSynced(temporary, bytes);
+    try {
+      await place(temporary, digest);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
     return digest;
   }
 
@@ -130,7 +153,7 @@ function blobStore(folder: BlobFolder): BlobStore {
     const running = partials.get(key);
     if (running !== undefined) return await running;
     const opened = openPartial(folder, digest, size, {
-      makeFanOut,
+      place,
       ended: () => partials.delete(key),
     });
     partials.set(key, opened);

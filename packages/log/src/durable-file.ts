@@ -1,26 +1,18 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/**
- * Writes a new file so that after a crash at any moment there is the whole file at `path` or none: temporary file,
- * fsync, rename, fsync of the folder. On failure the temporary file is removed.
- */
-export async function writeDurably(
-  temporary: string,
-  path: string,
-  bytes: Uint8Array,
-): Promise<void> {
+/** Writes a new file and waits until its content is on disk. On failure nothing is left of it. */
+export async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    const file = await open(temporary, 'w', 0o600);
+    const file = await open(path, 'w', 0o600);
     try {
       await writeAll(file, bytes, 0);
       await file.sync();
     } finally {
       await file.close();
     }
-    await moveDurably(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(path, { force: true });
     throw error;
   }
 }

@@ -12,7 +12,7 @@ export type LogOperation =
   | { readonly type: 'del'; readonly key: string };
 
 /** A range of keys. */
-export interface KeyRange {
+interface KeyRange {
   readonly gte: string;
   readonly lt: string;
   readonly limit?: number;

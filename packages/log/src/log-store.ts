@@ -5,6 +5,7 @@ import { LogError } from './error.ts';
 import { type LogDatabase, type LogOperation, openLogDatabase } from './log-database.ts';
 import { authorKey, decodePair, encodeHead, encodePair, entryKey, spaceRange } from './log-keys.ts';
 import { type LogRepair, type Recovery, recover } from './recovery.ts';
+import { createTurns } from './turns.ts';
 
 /** What became of an entry. `known`: it was there already; `fork`: another one has its index. */
 export interface AppendResult {
@@ -81,7 +82,7 @@ export async function openLogStore<F, K, V>(
 
 function logStore(database: LogDatabase, read: EntryReader, recovery: Recovery): LogStore {
   const { chains, marks, forked, repairs } = recovery;
-  const queues = new Map<string, Promise<unknown>>();
+  const inTurn = createTurns();
   const listeners = new Set<(entry: AppendedEntry) => void>();
   let closed = false;
 
@@ -91,19 +92,6 @@ function logStore(database: LogDatabase, read: EntryReader, recovery: Recovery):
 
   function chainOf(author: string): Chain {
     return chains.get(author) ?? emptyChain(author);
-  }
-
-  /** Runs `work` after everything else that was asked for this author. */
-  async function inTurn<T>(author: string, work: () => Promise<T>): Promise<T> {
-    const before = queues.get(author);
-    const turn = (before ?? Promise.resolve()).then(work);
-    const settled = turn.then(nothing, nothing);
-    queues.set(author, settled);
-    try {
-      return await turn;
-    } finally {
-      if (queues.get(author) === settled) queues.delete(author);
-    }
   }
 
   async function appendInTurn(
@@ -216,12 +204,8 @@ function logStore(database: LogDatabase, read: EntryReader, recovery: Recovery):
     },
     async close() {
       closed = true;
-      await Promise.all(queues.values());
+      await inTurn.idle();
       listeners.clear();
     },
   };
-}
-
-function nothing(): void {
-  // A turn that failed has told its caller; the next one starts all the same.
 }

@@ -1,7 +1,8 @@
 import { constants, open, rm } from 'node:fs/promises';
 import { type BlobFolder, digestOfFile, fileSize } from './blob-folder.ts';
-import { moveDurably, writeAll } from './durable-file.ts';
+import { writeAll } from './durable-file.ts';
 import { LogError, storageError } from './error.ts';
+import { createTurns } from './turns.ts';
 
 /**
  * A blob that is being fetched, from its first byte on. Calls happen one after the other. No file stays open between
@@ -23,8 +24,8 @@ export interface PartialBlob {
 }
 
 interface PartialHooks {
-  /** Makes the folder that a digest's blob goes into. */
-  readonly makeFanOut: (digest: string) => Promise<void>;
+  /** Moves a whole file to where the blob belongs, durably. */
+  readonly place: (file: string, digest: string) => Promise<void>;
   /** Called when the blob was committed or dropped. */
   readonly ended: () => void;
 }
@@ -34,22 +35,20 @@ export async function openPartial(
   folder: BlobFolder,
   digest: string,
   size: number,
-  { makeFanOut, ended }: PartialHooks,
+  { place, ended }: PartialHooks,
 ): Promise<PartialBlob> {
   const path = folder.partial(digest, size);
   let received = (await fileSize(path)) ?? 0;
   let committed = false;
-  let queue: Promise<unknown> = Promise.resolve();
+  const turns = createTurns();
   if (received > size) {
     await rm(path);
     received = 0;
   }
 
   async function inTurn(doing: string, work: () => Promise<void>): Promise<void> {
-    const turn = queue.then(work);
-    queue = turn.then(nothing, nothing);
     try {
-      await turn;
+      await turns(path, work);
     } catch (cause) {
       throw storageError(doing, cause);
     }
@@ -82,8 +81,7 @@ export async function openPartial(
       await discard();
       throw new LogError('BLOB_DIGEST', `the bytes received are not blob ${digest}`);
     }
-    await makeFanOut(digest);
-    await moveDurably(path, folder.blob(digest));
+    await place(path, digest);
     committed = true;
     ended();
   }
@@ -124,8 +122,4 @@ async function sync(path: string): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-function nothing(): void {
-  // A turn that failed has told its caller; the next one starts all the same.
 }
