@@ -67,7 +67,7 @@ export async function openPngCohort(
   }
   const path = indexFile(folder);
   const text = await readFile(path, { encoding: 'utf8', ...(signal && { signal }) }).catch(
-    ifMissing('MISSING_INDEX', `${path}: no such file`),
+    ifMissing('MISSING_INDEX', `${path}: no such file`, signal),
   );
   return parseSliceIndex(text, path);
 }
@@ -86,7 +86,7 @@ async function readPatient(
   const read = async (part: string, slice: string): Promise<PngSlice & { file: string }> => {
     const file = join(folder, part, `${slice}.png`);
     const bytes = await readFile(file, signal && { signal }).catch(
-      ifMissing('MISSING_SLICE', `${file}: no such file, but the index names it for ${id}`),
+      ifMissing('MISSING_SLICE', `${file}: no such file, but the index names it for ${id}`, signal),
     );
     return { ...decodePngSlice(bytes, file), file };
   };
@@ -160,9 +160,14 @@ function putRows(
   }
 }
 
-/** Turns "no such file" into an `ImagingError`; any other failure (no permission, aborted) stays what it is. */
-function ifMissing(code: 'MISSING_FOLDER' | 'MISSING_INDEX' | 'MISSING_SLICE', message: string) {
-  return (cause: unknown): never => {
+/** Turns "no such file" into an `ImagingError`; an aborted read ends with the signal's reason, and any other failure (no permission) stays what it is. */
+function ifMissing(
+  code: 'MISSING_FOLDER' | 'MISSING_INDEX' | 'MISSING_SLICE',
+  message: string,
+  signal?: AbortSignal,
+): (cause: unknown) => never {
+  return (cause) => {
+    signal?.throwIfAborted();
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
       throw new ImagingError(code, message, { cause });
     }

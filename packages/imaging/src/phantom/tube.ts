@@ -36,6 +36,8 @@ function paintTube(
   const rMax = Math.max(r0, r1);
   const soft = 0.5 * sx;
   const half = grid.thicknessMm / 2;
+  // A thin tube is seen from anywhere within the slice, a thick one nearly as in an infinitely thin slice.
+  const slack = half * Math.min(1, half / rMax);
   const length = Math.hypot(dx, dy, dz);
   const flat = length === 0 ? 1 : Math.hypot(dx, dy) / length;
   const kLow = Math.max(0, Math.ceil((Math.min(z0, z0 + dz) - rMax - half - oz) / sz));
@@ -69,7 +71,7 @@ function paintTube(
         let s = q2 === 0 ? 0.5 : ((x - px) * qx + (y - py) * qy) / q2;
         s = s < 0 ? 0 : s > 1 ? 1 : s;
         const t = t0 + (t1 - t0) * s;
-        const gap = Math.max(0, Math.abs(z - z0 - dz * t) - half);
+        const gap = Math.max(0, Math.abs(z - z0 - dz * t) - slack);
         const ex = x - px - qx * s;
         const ey = y - py - qy * s;
         const distance = Math.sqrt(ex * ex + ey * ey + gap * gap);
