@@ -51,7 +51,7 @@ async function append(store: LogStore, key: SiteKey): Promise<void> {
 }
 
 async function put(store: BlobStore, turn: number): Promise<void> {
-  const bytes = new Uint8Array(turn % 3 === 0 ? 2_000_000 : turn * 5000);
+  const bytes = new Uint8Array(turn % 4 === 3 ? 1_000_000 : turn * 5000);
   bytes.set(randomBytes(16));
   say(`blob ${await store.put(bytes)}`);
 }

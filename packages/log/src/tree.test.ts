@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -40,6 +41,14 @@ test('has SHA-256 of nothing as its empty root', () => {
   expect(hex(new TreeHasher().root())).toBe(
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
   );
+});
+
+test('hashes leaves after a zero byte and nodes after a one, so that neither passes for the other', () => {
+  const sha256 = (...parts: Uint8Array[]): Uint8Array =>
+    new Uint8Array(createHash('sha256').update(Buffer.concat(parts)).digest());
+  const [a, b] = [text('a'), text('b')];
+  const leaves = [sha256(Uint8Array.of(0), a), sha256(Uint8Array.of(0), b)];
+  expect(merkleRoot([a, b])).toEqual(sha256(Uint8Array.of(1), ...leaves));
 });
 
 test('grows to the root that the definition gives, at every size up to 130', () => {
