@@ -9,7 +9,7 @@ export interface PngSlice {
 }
 
 /** The widest and highest slice that is read: beyond it a header is taken to be damaged. */
-export const maxSlicePixelsPerSide = 4096;
+const maxSlicePixelsPerSide = 4096;
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 

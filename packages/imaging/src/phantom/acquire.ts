@@ -27,6 +27,7 @@ export function acquire(
     random.normal(0, 0.5),
     random.uniform() < 0.5 ? -1 : 1,
   ] as const;
+  const view = fieldOfView(grid, profile, bend);
   for (let k = 0; k < depth; k++) {
     const slice = hu.subarray(k * plane, (k + 1) * plane);
     layTable(slice, grid, profile, person);
@@ -37,27 +38,50 @@ export function acquire(
     // Shoulders and the upper abdomen let fewer photons through.
     const dense =
       1 + 0.55 * ramp(0.8, 1, z / person.lungHeight) + 0.2 * ramp(0.25, 0, z / person.lungHeight);
-    for (let j = 0; j < height; j++) {
-      const y = grid.originMm[1] + j * grid.spacingMm[1];
-      for (let i = 0; i < width; i++) {
-        const x = grid.originMm[0] + i * widthMm;
-        const at = j * width + i;
-        const r2 = (x * x + y * y) / (profile.fieldOfViewMm / 2) ** 2;
-        if (r2 > 1 && profile.paddingHu !== null) {
-          slice[at] = profile.paddingHu;
-          continue;
-        }
-        const noise =
-          profile.noiseHu * dense * (0.35 + 0.75 * Math.exp(-2.2 * r2)) * (grain[at] ?? 0);
-        const bias =
-          profile.biasHu *
-          (bend[2] * (0.6 - r2) + (bend[0] * x + bend[1] * y) / profile.fieldOfViewMm);
-        const ideal = slice[at] ?? airHu;
-        const measured = (ideal + 1000) * profile.gain - 1000 + profile.offsetHu + bias + noise;
-        slice[at] = Math.max(-1024, Math.min(3071, Math.round(measured)));
-      }
+    const strength = profile.noiseHu * dense;
+    for (let at = 0; at < plane; at++) {
+      const noise = strength * (view.noise[at] ?? 0) * (grain[at] ?? 0);
+      const ideal = slice[at] ?? airHu;
+      const measured =
+        (ideal + 1000) * profile.gain - 1000 + profile.offsetHu + (view.bias[at] ?? 0) + noise;
+      slice[at] = Math.max(-1024, Math.min(3071, Math.round(measured)));
     }
+    if (profile.paddingHu === null) continue;
+    for (let at = 0; at < plane; at++) if (view.outside[at] === 1) slice[at] = profile.paddingHu;
   }
+}
+
+/** What depends on the place in the field of view alone, and is the same in every slice. */
+interface FieldOfView {
+  /** Share of the profile's noise: most in the middle, where the fewest photons arrive. */
+  noise: Float32Array;
+  /** Shading in HU: cupping or capping, and a tilt of each patient's own. */
+  bias: Float32Array;
+  /** 1 outside the circle that is reconstructed. */
+  outside: Uint8Array;
+}
+
+function fieldOfView(
+  grid: Grid,
+  profile: ScannerProfile,
+  [tiltX, tiltY, cupping]: readonly [number, number, number],
+): FieldOfView {
+  const [width, height] = grid.size;
+  const view: FieldOfView = {
+    noise: new Float32Array(width * height),
+    bias: new Float32Array(width * height),
+    outside: new Uint8Array(width * height),
+  };
+  for (let at = 0; at < width * height; at++) {
+    const x = grid.originMm[0] + (at % width) * grid.spacingMm[0];
+    const y = grid.originMm[1] + Math.floor(at / width) * grid.spacingMm[1];
+    const r2 = (x * x + y * y) / (profile.fieldOfViewMm / 2) ** 2;
+    view.noise[at] = 0.35 + 0.75 * Math.exp(-2.2 * r2);
+    const tilt = (tiltX * x + tiltY * y) / profile.fieldOfViewMm;
+    view.bias[at] = profile.biasHu * (cupping * (0.6 - r2) + tilt);
+    view.outside[at] = r2 > 1 ? 1 : 0;
+  }
+  return view;
 }
 
 function layTable(slice: Float32Array, grid: Grid, profile: ScannerProfile, person: Person): void {

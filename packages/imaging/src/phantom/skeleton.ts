@@ -27,7 +27,7 @@ export function withSkeleton(
 }
 
 /** Lays compact bone with marrow inside over `hu`; `shellMm` is the compact bone's thickness. */
-export function withBone(hu: number, distance: number, shellMm: number, widthMm: number): number {
+function withBone(hu: number, distance: number, shellMm: number, widthMm: number): number {
   if (distance > widthMm) return hu;
   const shell = mix(hu, corticalHu, coverage(distance, widthMm));
   return mix(shell, marrowHu, coverage(distance + shellMm, widthMm));

@@ -157,7 +157,8 @@ export function createThorax(person: Person): Thorax {
         cageOutline.distance(x / at.cageX, (y - at.cageBack) / at.cageY) *
         Math.min(at.cageX, at.cageY);
       thorax.cage = cage;
-      if (cage > 25) {
+      // No surface of interest lies so far outside the ribs.
+      if (cage > 14) {
         thorax.lung = thorax.heart = thorax.diaphragm = cage;
         return;
       }
@@ -216,6 +217,8 @@ export function heartZ(person: Person): number {
 /** First-order signed distance to the two domes, negative below. */
 function diaphragmDistance(person: Person, x: number, y: number, z: number): number {
   const top = person.dome - ramp(-15, 25, x) * person.domeStep;
+  // Far above, the height alone says enough.
+  if (z > top + 60) return z - top;
   const rx = person.cageHalfWidth * 0.64;
   // The domes reach far down at the back and the sides, and are held higher at the front.
   const ry = y < -8 ? person.cageHalfDepth * 1.45 : person.cageHalfDepth * 1.02;
@@ -224,7 +227,10 @@ function diaphragmDistance(person: Person, x: number, y: number, z: number): num
     (Math.abs(x) < person.cageHalfWidth * 0.48 ? rx * 1.9 : rx);
   const dy = (y + 8) / ry;
   const q = dx * dx + dy * dy;
-  const surface = smoothMax(top * (1 - q ** 1.25), 0, 20);
-  const slope = (2.5 * top * q ** 0.75) / Math.min(rx, ry);
+  // Height falls with q^1.25, its slope with q^0.75; square roots are faster than powers.
+  const half = Math.sqrt(q);
+  const quarter = Math.sqrt(half);
+  const surface = smoothMax(top * (1 - q * quarter), 0, 20);
+  const slope = (2.5 * top * half * quarter) / Math.min(rx, ry);
   return (z - surface) / Math.sqrt(1 + slope * slope);
 }
