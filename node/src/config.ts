@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { parseDocument, stringify } from 'yaml';
+import { type ScannerName, scannerProfiles } from '@consilium/imaging/phantom';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { NodeError } from './error.ts';
+import { parseYaml } from './yaml-document.ts';
 
 const phantomCohort = z.strictObject({
   kind: z.literal('phantom'),
-  profile: z.string().min(1),
+  /** The scanner that the made-up patients are seen with. */
+  profile: z.enum(Object.keys(scannerProfiles) as [ScannerName, ...ScannerName[]]),
   patients: z.int().min(1).max(10_000),
   seed: z.int().min(0).default(0),
 });
@@ -92,15 +95,7 @@ export async function loadConfig(path: string): Promise<Config> {
       { cause },
     );
   }
-  const document = parseDocument(text);
-  const syntax = document.errors[0];
-  if (syntax !== undefined)
-    throw new NodeError(
-      'CONFIG',
-      `${path} is not YAML: ${firstLine(syntax.message)}`,
-      'mend that line',
-    );
-  return checkConfig(document.toJS(), path);
+  return checkConfig(parseYaml(text, path), path);
 }
 
 /** @throws {NodeError} `CONFIG`. */
@@ -126,8 +121,4 @@ export function checkConfig(value: unknown, path: string): Config {
 /** The configuration as YAML, defaults included. */
 export function printConfig(config: Config): string {
   return stringify(config);
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] as string;
 }

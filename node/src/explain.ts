@@ -4,6 +4,7 @@ import { ModelError } from '@consilium/model';
 import { NetworkError } from '@consilium/network';
 import { RecordError } from '@consilium/records';
 import { StudyError } from '@consilium/study';
+import { WeightsError } from '@consilium/weights';
 import { NodeError } from './error.ts';
 import { TrainerError } from './trainer.ts';
 
@@ -27,8 +28,24 @@ const hints: Readonly<Record<string, string>> = {
   BAD_MANIFEST: 'ask the founder: the manifest contradicts itself',
 };
 
-/** What a person is told about `error`, or null when it is none of ours: then the stack trace is the best there is. */
+const systemHints: Readonly<Record<string, string>> = {
+  ENOSPC: hints['DISK_FULL'] as string,
+  EDQUOT: hints['DISK_FULL'] as string,
+  EACCES: 'give the account that runs the node permission to use it',
+  EPERM: 'give the account that runs the node permission to use it',
+  EROFS: 'the disk is mounted read-only: mount it with permission to write',
+  EISDIR: 'that is a folder; name a file',
+  ENOTDIR: 'a part of that path is a file, not a folder',
+  ENOENT: 'check the path',
+};
+
+/** What a person is told about `error`, in one line each, or null when it is none of ours: then the stack trace is the best there is. */
 export function explain(error: unknown): Explanation | null {
+  const explanation = ours(error) ?? systems(error);
+  return explanation && { error: oneLine(explanation.error), hint: oneLine(explanation.hint) };
+}
+
+function ours(error: unknown): Explanation | null {
   if (error instanceof NodeError) return { error: error.message, hint: error.hint };
   if (error instanceof ImagingError)
     return {
@@ -42,6 +59,7 @@ export function explain(error: unknown): Explanation | null {
     error instanceof StudyError ||
     error instanceof ModelError ||
     error instanceof NetworkError ||
+    error instanceof WeightsError ||
     error instanceof TrainerError
   ) {
     return {
@@ -50,4 +68,21 @@ export function explain(error: unknown): Explanation | null {
     };
   }
   return null;
+}
+
+/** A failed call to the operating system, itself or as the cause of another error. */
+function systems(error: unknown): Explanation | null {
+  if (!(error instanceof Error)) return null;
+  if (!('syscall' in error && 'code' in error && typeof error.code === 'string'))
+    return systems(error.cause);
+  return {
+    error: error.message,
+    hint:
+      systemHints[error.code] ??
+      `the operating system refused with ${error.code}; its manual tells what that means`,
+  };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ').trim();
 }

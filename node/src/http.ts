@@ -35,9 +35,11 @@ export async function serveHttp(
   const server = createServer(
     { maxHeaderSize: 8192, requestTimeout: 10_000 },
     (request, response) => {
-      const url = new URL(request.url ?? '/', 'http://localhost');
-      const route = Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined;
-      if (request.method !== 'GET' || route === undefined) {
+      // Null for a target that is no path, such as `//`.
+      const url = URL.parse(request.url ?? '/', 'http://localhost');
+      const path = url?.pathname ?? '';
+      const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+      if (request.method !== 'GET' || url === null || route === undefined) {
         send(response, {
           status: request.method === 'GET' ? 404 : 405,
           type: 'text/plain',

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { defaultTask, type LesionTask, ModelError, parseTask, smallTask } from '@consilium/model';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { NodeError } from './error.ts';
 import type { StudyPlan } from './founding.ts';
 import { exists } from './site-folder.ts';
+import { parseYaml } from './yaml-document.ts';
 
 const planSchema = z.strictObject({
   name: z.string().min(1).max(128),
@@ -45,15 +45,7 @@ export async function readPlan(path: string): Promise<StudyPlan> {
       `there is no plan at ${path}`,
       'write one: name, rounds and roster; the guide for founders has an example',
     );
-  const document = parseDocument(await readFile(path, 'utf8'));
-  const [syntax] = document.errors;
-  if (syntax !== undefined)
-    throw new NodeError(
-      'CONFIG',
-      `${path} is not YAML: ${syntax.message.split('\n', 1)[0]}`,
-      'mend that line',
-    );
-  const result = planSchema.safeParse(document.toJS());
+  const result = planSchema.safeParse(parseYaml(await readFile(path, 'utf8'), path));
   if (!result.success) {
     const [issue] = result.error.issues;
     throw new NodeError(

@@ -53,7 +53,8 @@ export function openTrainingStore(
     async forget(round) {
       if (!(await exists(folder))) return;
       for (const name of await readdir(folder)) {
-        const kept = /^round-(\d+)\.bin$/.exec(name);
+        // A `.tmp` is what a killed process left of one.
+        const kept = /^round-(\d+)\.bin(\.tmp)?$/.exec(name);
         if (kept !== null && Number(kept[1]) < round) await rm(join(folder, name), { force: true });
       }
     },
