@@ -5,7 +5,7 @@ import type { Confounder } from './confounder.ts';
 import { type Condition, generatePatient } from './patient.ts';
 import { type ScannerName, type ScannerProfile, scannerProfiles } from './scanner.ts';
 
-// Some tests make a dozen patients: well within a second each alone, not so beside a busy machine's other work.
+// Some tests make a dozen patients, and the machine may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 
 const size: Size = [56, 56, 16];
