@@ -86,6 +86,7 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
       payloadBits: config.training.payloadBits,
       everyRounds: config.evaluation.everyRounds,
       settleSeconds: config.training.settleSeconds,
+      ownRecords: log.repairs.find(({ author }) => author === key.id)?.sizeBefore ?? 0,
     },
   );
   const status = (): Status => {

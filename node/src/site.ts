@@ -35,12 +35,18 @@ export interface SiteInit {
   readonly payloadBits: 8 | 16 | 32;
   readonly everyRounds: number;
   readonly settleSeconds: number;
+  /**
+   * Records that the site's own log is known to have had. While damage has left fewer, nothing is signed: a second record for a place that
+   * was taken would be a fork, and exclude the site.
+   */
+  readonly ownRecords: number;
 }
 
 /** What the site is at, for people: no loss, no figure of a patient. */
 export interface Activity {
   readonly kind:
     | 'starting'
+    | 'recovering'
     | 'fetching'
     | 'training'
     | 'evaluating'
@@ -138,6 +144,11 @@ export class Site {
       isStateDone: own.some(({ state: evaluated }) => evaluated === state.digest),
       hasPatients: this.#init.test !== null,
     });
+    if (this.#components.log.head(key.id).size < this.#init.ownRecords) {
+      this.#show('recovering', 0);
+      await this.#wakeup.wait(clock, retryMs, signal);
+      return;
+    }
     // A payload that is on its way belongs to the round before: better to train on all of it, within the deadline.
     const canWait = clock.now() - this.#waitingSince < state.manifest.rounds.deadlineSeconds * 1000;
     if (!isComplete && canWait) await this.#wakeup.wait(clock, idleMs, signal);
