@@ -1,6 +1,6 @@
 """PyTorch's side of bench-train: the same network, loss and optimizer on one thread.
 
-Reads one JSON command a line: {"steps": n} trains n steps and answers {"ms": [...], "loss": x}.
+Reads one JSON command a line: {"steps": n} trains n steps and answers {"ms": [{"wall": x, "cpu": x}, ...], "loss": x}.
 The first line it writes describes itself. The architecture is that of bench-train.ts, layer by layer.
 """
 
@@ -73,12 +73,13 @@ def main():
         times = []
         loss = None
         for _ in range(json.loads(line)["steps"]):
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), time.process_time()
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of(net(image), target)
             loss.backward()
             optimizer.step()
-            times.append((time.perf_counter() - start) * 1000)
+            wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+            times.append({"wall": wall * 1000, "cpu": cpu * 1000})
         print(json.dumps({"ms": times, "loss": loss.item()}), flush=True)
 
 

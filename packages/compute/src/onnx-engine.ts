@@ -75,13 +75,17 @@ async function createSession(
       executionMode: 'sequential',
       // Not 'all': its layout changes wrap every pool in two reorderings here.
       graphOptimizationLevel: 'extended',
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
+      extra: { session: { disable_cpu_ep_fallback: provider === 'cpu' ? '0' : '1' } },
     });
   } catch (cause) {
     const code = provider === 'cpu' ? 'ENGINE_FAILED' : 'PROVIDER_MISSING';
-    throw new ComputeError(code, `onnxruntime could not prepare the graph on ${provider}`, {
-      cause,
-    });
+    const words = cause instanceof Error ? cause.message : String(cause);
+    throw new ComputeError(
+      code,
+      `onnxruntime could not prepare the graph on ${provider}: ${words}`,
+      { cause },
+    );
   }
 }
 
