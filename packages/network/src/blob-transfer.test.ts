@@ -7,11 +7,16 @@ import { silent, startSite, type TestRoster, type TestSite, until } from './test
 const CHUNK = 512 * 1024;
 
 async function connected(site: TestSite, count: number): Promise<void> {
-  await until('connected', () => site.network.peers().filter((peer) => peer.connected).length === count);
+  await until(
+    'connected',
+    () => site.network.peers().filter((peer) => peer.connected).length === count,
+  );
 }
 
 function sha256(bytes: Uint8Array | undefined): string {
-  return createHash('sha256').update(bytes ?? '').digest('hex');
+  return createHash('sha256')
+    .update(bytes ?? '')
+    .digest('hex');
 }
 
 /** `blobs`, except that chunk `chunk` of every blob is damaged from reading number `fromReading` (0: always) on. */
@@ -32,16 +37,19 @@ function lying(blobs: BlobStore, chunk: number, fromReading: number): BlobStore 
   };
 }
 
-test.each([0, 1, CHUNK, CHUNK + 1, 5 * CHUNK - 1])('a blob of %i bytes arrives whole', async (size) => {
-  const roster: TestRoster = { members: [] };
-  const a = await startSite(1, roster);
-  const b = await startSite(2, roster);
-  await connected(b, 1);
-  const bytes = randomBytes(size);
-  const digest = await a.blobs.put(bytes);
-  await b.network.fetchBlob(digest, size);
-  expect(sha256(await b.blobs.get(digest))).toBe(digest);
-});
+test.each([0, 1, CHUNK, CHUNK + 1, 5 * CHUNK - 1])(
+  'a blob of %i bytes arrives whole',
+  async (size) => {
+    const roster: TestRoster = { members: [] };
+    const a = await startSite(1, roster);
+    const b = await startSite(2, roster);
+    await connected(b, 1);
+    const bytes = randomBytes(size);
+    const digest = await a.blobs.put(bytes);
+    await b.network.fetchBlob(digest, size);
+    expect(sha256(await b.blobs.get(digest))).toBe(digest);
+  },
+);
 
 test('a transfer that was cut goes on where it stopped', async () => {
   const roster: TestRoster = { members: [] };

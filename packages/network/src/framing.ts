@@ -56,9 +56,13 @@ export function frameReader(
       while (held.length < count) {
         const begun = frameBegun || held.length > 0;
         const leftMs = begun
-          ? Math.max(0, frameBeganMs + init.frameTimeoutMs - clock.now())
+          ? frameBeganMs + init.frameTimeoutMs - clock.now()
           : init.idleTimeoutMs;
         const what = begun ? 'the rest of a frame' : 'the wait for a frame';
+        if (leftMs <= 0) {
+          // Said here too: bytes that keep arriving would always be ahead of a timer.
+          throw new NetworkError('TIMEOUT', `${what} took longer than ${init.frameTimeoutMs} ms`);
+        }
         const next = await within(clock, leftMs, what, iterator.next());
         if (next.done === true) {
           ended = true;

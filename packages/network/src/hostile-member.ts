@@ -16,6 +16,8 @@ import { encodeSummary, type Summary } from './summary.ts';
 import { SYNC_PROTOCOL } from './sync-answers.ts';
 import { encodeSyncMessage } from './sync-message.ts';
 
+export { type Draw, mutate, seededDraw } from './mutations.ts';
+
 /** What a hostile member works with. */
 export interface HostileMemberInit {
   /** A key that is in the roster of the site under attack. */
@@ -103,7 +105,10 @@ export async function startHostileMember(init: HostileMemberInit): Promise<Hosti
     },
     attackGossip: async (total) => {
       for (let i = 0; i < total; i += 1) {
-        await host.services.pubsub.publish(ANNOUNCE_TOPIC, mutate(encodeSummary(init.claims), draw));
+        await host.services.pubsub.publish(
+          ANNOUNCE_TOPIC,
+          mutate(encodeSummary(init.claims), draw),
+        );
         count();
       }
       // A new connection: on the old one the other side may have stopped to listen.

@@ -104,10 +104,13 @@ function parseAddresses(site: SiteId, texts: readonly string[], logger: Logger):
 /**
  * `text` as a multiaddr that ends in the member's id.
  *
- * @throws {NetworkError} `BAD_ADDRESS` when it is not a multiaddr, or names another site.
+ * @throws {NetworkError} `BAD_ADDRESS` when it is not a multiaddr, has no TCP port, or names another site.
  */
 export function memberAddress(site: SiteId, text: string): Multiaddr {
   const address = parse(text);
+  if (!address.getComponents().some(({ name }) => name === 'tcp')) {
+    throw new NetworkError('BAD_ADDRESS', `not an address of a TCP port: ${text}`);
+  }
   const named = siteOf(address);
   if (named === undefined) {
     return address.encapsulate(`/p2p/${site}`);

@@ -61,7 +61,9 @@ export function mutate(bytes: Uint8Array, draw: Draw): Uint8Array {
         return randomBytes(1 + draw(256), draw);
     }
   })();
-  return Buffer.compare(changed, bytes) === 0 ? spliced(bytes, at, 0, Uint8Array.of(0x81)) : changed;
+  return Buffer.compare(changed, bytes) === 0
+    ? spliced(bytes, at, 0, Uint8Array.of(0x81))
+    : changed;
 }
 
 function piece(draw: Draw): Uint8Array {

@@ -34,7 +34,11 @@ test('two sites find each other and hold the same logs', async () => {
 
 test('three sites agree, and a late joiner catches up with all of them', async () => {
   const roster: TestRoster = { members: [] };
-  const sites = [await startSite(1, roster), await startSite(2, roster), await startSite(3, roster)];
+  const sites = [
+    await startSite(1, roster),
+    await startSite(2, roster),
+    await startSite(3, roster),
+  ];
   await Promise.all(sites.map((site) => site.write(10)));
   await until('three agree', () => agree(sites) && sites[0]?.log.heads().length === 3);
   const late = await startSite(4, roster);
@@ -101,12 +105,17 @@ test('a removed member loses its connection at refresh, and comes back with the 
 test('an entry that the node does not admit is not stored, and the connection stays', async () => {
   const roster: TestRoster = { members: [] };
   const refused: number[] = [];
-  const a = await startSite(1, roster, {}, {
-    admit: (entry) => {
-      refused.push(entry.length);
-      throw new Error('not wanted');
+  const a = await startSite(
+    1,
+    roster,
+    {},
+    {
+      admit: (entry) => {
+        refused.push(entry.length);
+        throw new Error('not wanted');
+      },
     },
-  });
+  );
   const b = await startSite(2, roster);
   await b.write(3);
   await until('it was offered', () => refused.length > 0);
@@ -140,10 +149,21 @@ test('a partition heals, and both halves hold everything', async () => {
     link?.cut();
   }
   const [a, b, c] = sites;
-  await until('the third is alone', () => c?.network.peers().every(({ connected }) => !connected) === true);
+  await until(
+    'the third is alone',
+    () => c?.network.peers().every(({ connected }) => !connected) === true,
+  );
   await Promise.all(sites.map((site) => site.write(4)));
-  await until('the two agree', () => a !== undefined && b !== undefined && agree([a, b]) && a.log.head(b.key.id).size === 6);
-  expect(c?.log.heads().map(({ size }) => size).sort()).toEqual([2, 2, 6]);
+  await until(
+    'the two agree',
+    () => a !== undefined && b !== undefined && agree([a, b]) && a.log.head(b.key.id).size === 6,
+  );
+  expect(
+    c?.log
+      .heads()
+      .map(({ size }) => size)
+      .sort(),
+  ).toEqual([2, 2, 6]);
   for (const link of across) {
     link?.heal();
   }

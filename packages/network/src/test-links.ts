@@ -1,5 +1,5 @@
-import { createServer, connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /** A TCP line to one site that a test can cut, heal, and cut again after some bytes. */
