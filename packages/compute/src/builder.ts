@@ -7,8 +7,8 @@ import {
   imageShape,
   type Operation,
   type Shape,
-  sizeOf,
 } from './graph.ts';
+import { checkCount, checkEqual, checkShape, fail } from './shape-check.ts';
 
 /** A tensor in a graph under construction. Only the builder that made it accepts it. */
 export interface Value {
@@ -153,6 +153,17 @@ export class GraphBuilder {
       [n, c, h * factor, w * factor],
       { name },
     );
+  }
+
+  /**
+   * Twice the height and width by linear interpolation between pixel centres, edges repeated (what other libraries call
+   * bilinear with `align_corners` off).
+   */
+  upsampleBilinear2d(x: Value, options: LayerOptions = {}): Value {
+    const name = options.name ?? this.#nextName('upsampleBilinear2d');
+    const [n, c, h, w] = imageShape(this.#own(name, x).shape, name);
+    const inputs = [x.node] as const;
+    return this.#push({ op: 'upsampleBilinear2d', inputs }, [n, c, 2 * h, 2 * w], { name });
   }
 
   /** Joins images of equal size along their channels, in the order given. */
@@ -329,26 +340,4 @@ export class GraphBuilder {
 /** Starts an empty graph. */
 export function createGraph(): GraphBuilder {
   return new GraphBuilder();
-}
-
-function fail(layer: string, problem: string): never {
-  throw new ComputeError('BAD_GRAPH', `${layer}: ${problem}`);
-}
-
-function checkShape(layer: string, shape: Shape): void {
-  if (!shape.every((dim) => Number.isSafeInteger(dim) && dim > 0) || sizeOf(shape) > 2 ** 31) {
-    fail(layer, `[${shape.join(', ')}] is not a shape`);
-  }
-}
-
-function checkCount(layer: string, what: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    fail(layer, `${what} must be a whole number of at least ${least}, got ${value}`);
-  }
-}
-
-function checkEqual(layer: string, what: string, got: Shape, wanted: Shape): void {
-  if (got.length !== wanted.length || !got.every((dim, axis) => dim === wanted[axis])) {
-    fail(layer, `${what} has shape [${got.join(', ')}], wanted [${wanted.join(', ')}]`);
-  }
 }

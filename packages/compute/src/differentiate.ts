@@ -168,6 +168,9 @@ function pullBack(tape: Tape, index: number, dy: number): void {
       send(x, () => ({ op: 'scale', inputs: [pooled], factor: node.factor ** 2 }));
       return;
     }
+    case 'upsampleBilinear2d':
+      send(node.inputs[0], () => ({ op: 'upsampleBilinear2dGradient', inputs: [dy] }));
+      return;
     case 'concat': {
       let from = 0;
       for (const input of node.inputs) {

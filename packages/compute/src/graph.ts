@@ -70,6 +70,10 @@ export type Operation =
       readonly size: number;
     }
   | { readonly op: 'upsample2d'; readonly inputs: readonly [x: number]; readonly factor: number }
+  | {
+      readonly op: 'upsampleBilinear2d' | 'upsampleBilinear2dGradient';
+      readonly inputs: readonly [x: number];
+    }
   | { readonly op: 'concat'; readonly inputs: readonly number[] }
   | {
       readonly op: 'sliceChannels';

@@ -30,6 +30,11 @@ export const operatorCases: readonly OperatorCase[] = [
   { name: 'avgPool2d', build: (g, p) => g.avgPool2d(p(image)) },
   { name: 'upsample2d', build: (g, p) => g.upsample2d(p(image)) },
   { name: 'upsample2d by 3', build: (g, p) => g.upsample2d(p(image), 3) },
+  { name: 'upsampleBilinear2d', build: (g, p) => g.upsampleBilinear2d(p([2, 2, 3, 5])) },
+  {
+    name: 'upsampleBilinear2d of a single row',
+    build: (g, p) => g.upsampleBilinear2d(p([1, 2, 1, 4])),
+  },
   { name: 'concat', build: (g, p) => g.concat([p(image), p([2, 1, 6, 4]), p(image)]) },
   { name: 'sliceChannels', build: (g, p) => g.sliceChannels(p(image), 1, 3) },
   { name: 'sliceChannels from the first', build: (g, p) => g.sliceChannels(p(image), 0, 1) },

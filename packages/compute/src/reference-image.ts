@@ -63,6 +63,53 @@ export function upsample(large: Shape, factor: number, x: Float64Array): Float64
   return y;
 }
 
+/** Calls `visit` for every pair that bilinear doubling joins: places in the large and the small image, and the weight. */
+function eachInterpolated(
+  small: Shape,
+  visit: (largeIndex: number, smallIndex: number, weight: number) => void,
+): void {
+  const [n, channels, height, width] = imageShape(small, 'upsampleBilinear2d');
+  const neighbours = (index: number, size: number): [place: number, weight: number][] => {
+    const position = Math.min(Math.max((index + 0.5) / 2 - 0.5, 0), size - 1);
+    const low = Math.floor(position);
+    return [
+      [low, 1 - (position - low)],
+      [Math.min(low + 1, size - 1), position - low],
+    ];
+  };
+  for (let plane = 0; plane < n * channels; plane++) {
+    for (let row = 0; row < 2 * height; row++) {
+      for (let column = 0; column < 2 * width; column++) {
+        for (const [i, byRow] of neighbours(row, height)) {
+          for (const [j, byColumn] of neighbours(column, width)) {
+            visit(
+              (plane * 2 * height + row) * 2 * width + column,
+              (plane * height + i) * width + j,
+              byRow * byColumn,
+            );
+          }
+        }
+      }
+    }
+  }
+}
+
+export function upsampleBilinear(small: Shape, x: Float64Array): Float64Array {
+  const y = new Float64Array(4 * x.length);
+  eachInterpolated(small, (to, from, weight) => {
+    y[to] = (y[to] ?? 0) + weight * (x[from] ?? 0);
+  });
+  return y;
+}
+
+export function upsampleBilinearGradient(small: Shape, dy: Float64Array): Float64Array {
+  const dx = new Float64Array(dy.length / 4);
+  eachInterpolated(small, (from, to, weight) => {
+    dx[to] = (dx[to] ?? 0) + weight * (dy[from] ?? 0);
+  });
+  return dx;
+}
+
 /** Joins the channels of images; `shapes` are theirs. */
 export function concatChannels(
   shapes: readonly Shape[],

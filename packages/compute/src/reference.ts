@@ -10,6 +10,8 @@ import {
   maxPoolGradient,
   sliceChannels,
   upsample,
+  upsampleBilinear,
+  upsampleBilinearGradient,
 } from './reference-image.ts';
 import { bceGradient, bceLoss, diceGradient, diceLoss, sigmoid } from './reference-loss.ts';
 import { normForward, normInputGradient, normScaleGradient } from './reference-norm.ts';
@@ -179,6 +181,10 @@ function evaluate(graph: Graph, node: GraphNode, values: readonly Float64Array[]
       return maxPoolGradient(node.shape, node.size, at(node.inputs[0]), at(node.inputs[1]));
     case 'upsample2d':
       return upsample(node.shape, node.factor, at(node.inputs[0]));
+    case 'upsampleBilinear2d':
+      return upsampleBilinear(shapeAt(node.inputs[0]), at(node.inputs[0]));
+    case 'upsampleBilinear2dGradient':
+      return upsampleBilinearGradient(node.shape, at(node.inputs[0]));
     case 'concat':
       return concatChannels(node.inputs.map(shapeAt), node.inputs.map(at));
     case 'sliceChannels':

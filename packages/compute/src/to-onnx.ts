@@ -13,7 +13,13 @@ import {
   lowerGroupNormInputGradient,
   lowerGroupNormScaleGradient,
 } from './lower-norm.ts';
-import { lowerMaxPoolGradient, lowerPool, lowerUpsample } from './lower-pool.ts';
+import {
+  lowerBilinear,
+  lowerBilinearGradient,
+  lowerMaxPoolGradient,
+  lowerPool,
+  lowerUpsample,
+} from './lower-pool.ts';
 import { OnnxModel } from './onnx-model.ts';
 
 export interface ToOnnxInit {
@@ -164,6 +170,10 @@ function lower(
     }
     case 'upsample2d':
       return lowerUpsample(model, at(node.inputs[0]), node.factor);
+    case 'upsampleBilinear2d':
+      return lowerBilinear(model, at(node.inputs[0]));
+    case 'upsampleBilinear2dGradient':
+      return lowerBilinearGradient(model, at(node.inputs[0]), node.shape);
     case 'concat':
       return model.node('Concat', node.inputs.map(at), { axis: 1 });
     case 'sliceChannels':
