@@ -222,6 +222,33 @@ test('a provider that finds no device is an error, never the CPU', async () => {
   await expect(attempt()).rejects.toMatchObject({ code: 'PROVIDER_MISSING' });
 });
 
+test('inputs and parameters that no output needs may be there, and outputs may share a value', async () => {
+  const g = createGraph();
+  const x = g.input('x', [2]);
+  g.input('unused', [3]);
+  const w = g.parameter('w', [2]);
+  g.parameter('idle', [1]);
+  const y = g.mul(x, w);
+  g.output('y', y);
+  g.output('again', y);
+  g.output('w/out', w);
+  g.output('loss', g.sum(y));
+  const program = await engine.compile(differentiate(g.build(), 'loss'));
+  const result = await program.run(
+    { x: Float32Array.of(2, 3), unused: new Float32Array(3) },
+    Float32Array.of(5, 7, 9),
+  );
+  expect(result).toEqual({
+    outputs: {
+      y: Float32Array.of(10, 21),
+      again: Float32Array.of(10, 21),
+      'w/out': Float32Array.of(5, 7),
+      loss: Float32Array.of(31),
+    },
+    gradient: Float32Array.of(2, 3, 0),
+  });
+});
+
 test('refuses a number of threads that is none', () => {
   expect(() => createOnnxEngine({ threads: 0 })).toThrow(RangeError);
 });

@@ -17,8 +17,7 @@ const irVersion = 8;
  */
 export class OnnxModel {
   readonly #graph: Writer = Writer.create();
-  readonly #known = new Map<string, readonly string[]>();
-  readonly #domains = new Set<string>();
+  readonly #known = new Map<string, string>();
   #count = 0;
   /** The layer that is being emitted; it becomes the prefix of the operators' names. */
   layer = '';
@@ -45,32 +44,19 @@ export class OnnxModel {
     this.#writeTensor(name, float32, shape, raw);
   }
 
-  /** Emits one operator and returns its first result. */
+  /** Emits one operator and returns its (first) result. */
   node(
     op: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, Attribute>> = {},
-    options: { domain?: string } = {},
   ): string {
-    const [first] = this.nodes(op, inputs, 1, attributes, options);
-    return first ?? '';
-  }
-
-  /** Emits one operator with `count` results. */
-  nodes(
-    op: string,
-    inputs: readonly string[],
-    count: number,
-    attributes: Readonly<Record<string, Attribute>> = {},
-    { domain = '' }: { domain?: string } = {},
-  ): readonly string[] {
-    const key = JSON.stringify([domain, op, inputs, attributes, count]);
+    const key = JSON.stringify([op, inputs, attributes]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const outputs = Array.from({ length: count }, () => this.#next());
-    this.#known.set(key, outputs);
-    this.#writeNode(op, inputs, outputs, attributes, domain);
-    return outputs;
+    const output = this.#next();
+    this.#known.set(key, output);
+    this.#writeNode(op, inputs, output, attributes);
+    return output;
   }
 
   reshape(x: string, shape: Shape): string {
@@ -84,7 +70,7 @@ export class OnnxModel {
 
   /** Gives a result its public name. */
   output(name: string, value: string, shape: Shape): void {
-    this.#writeNode('Identity', [value], [name], {}, '');
+    this.#writeNode('Identity', [value], name, {});
     this.#writeValue(12, name, shape);
   }
 
@@ -94,13 +80,8 @@ export class OnnxModel {
     model.uint32(field(1, 0)).int64(irVersion);
     model.uint32(field(2, 2)).string('consilium');
     model.uint32(field(7, 2)).bytes(this.#graph.uint32(field(2, 2)).string('graph').finish());
-    for (const [domain, version] of [
-      ['', opset] as const,
-      ...[...this.#domains].map((name) => [name, 1] as const),
-    ]) {
-      model.uint32(field(8, 2)).fork();
-      model.uint32(field(1, 2)).string(domain).uint32(field(2, 0)).int64(version).ldelim();
-    }
+    model.uint32(field(8, 2)).fork().uint32(field(1, 2)).string('');
+    model.uint32(field(2, 0)).int64(opset).ldelim();
     return model.finish();
   }
 
@@ -111,10 +92,10 @@ export class OnnxModel {
 
   #constant(type: number, shape: Shape, raw: Uint8Array): string {
     const key = `${type} ${shape.join()} ${Buffer.from(raw).toString('latin1')}`;
-    const [known] = this.#known.get(key) ?? [];
+    const known = this.#known.get(key);
     if (known !== undefined) return known;
     const name = this.#next();
-    this.#known.set(key, [name]);
+    this.#known.set(key, name);
     this.#writeTensor(name, type, shape, raw);
     return name;
   }
@@ -140,20 +121,15 @@ export class OnnxModel {
   #writeNode(
     op: string,
     inputs: readonly string[],
-    outputs: readonly string[],
+    output: string,
     attributes: Readonly<Record<string, Attribute>>,
-    domain: string,
   ): void {
     const node = this.#graph.uint32(field(1, 2)).fork();
     for (const name of inputs) node.uint32(field(1, 2)).string(name);
-    for (const name of outputs) node.uint32(field(2, 2)).string(name);
-    node.uint32(field(3, 2)).string(`${this.layer} ${outputs.join()}`);
+    node.uint32(field(2, 2)).string(output);
+    node.uint32(field(3, 2)).string(`${this.layer} ${output}`);
     node.uint32(field(4, 2)).string(op);
     for (const [name, value] of Object.entries(attributes)) writeAttribute(node, name, value);
-    if (domain !== '') {
-      this.#domains.add(domain);
-      node.uint32(field(7, 2)).string(domain);
-    }
     node.ldelim();
   }
 }

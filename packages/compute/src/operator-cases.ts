@@ -121,7 +121,7 @@ export function caseGraph({ build }: OperatorCase): Graph {
  * `length` distinct values in (−2, 2), none within 2 / length of another or 1 / length of 0, in an order that `seed` draws:
  * differences then do not step over the kinks of relu and max pool.
  */
-export function spacedValues(length: number, seed: number): Float64Array {
+function spacedValues(length: number, seed: number): Float64Array {
   const random = createRandom(seed);
   const values = Float64Array.from({ length }, (_, i) => (4 * (i - length / 2 + 0.25)) / length);
   for (let i = length - 1; i > 0; i--) {
