@@ -22,7 +22,7 @@ export class OnnxModel {
   /** The layer that is being emitted; it becomes the prefix of the operators' names. */
   layer = '';
 
-  /** A float32 constant, by values or one value repeated. */
+  /** A float32 constant: `values` row-major. */
   floats(values: ArrayLike<number>, shape: Shape = [values.length]): string {
     return this.#constant(float32, shape, new Uint8Array(Float32Array.from(values).buffer));
   }
