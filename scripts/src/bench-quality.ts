@@ -17,7 +17,7 @@ import { type Learned, type Learner, learn, stepsOf } from './quality/learner.ts
 import { makePlan, type Reading } from './quality/plan.ts';
 import { createPool } from './quality/pool.ts';
 import { createProgress } from './quality/progress.ts';
-import { checkBars, printTables, rowOf, summariseRow } from './quality/report.ts';
+import { checkBars, printTable, printTables, rowOf, summariseRow } from './quality/report.ts';
 
 /** What reading one slice in one of four views costs, in training steps. */
 const stepsPerSlice = 0.15;
@@ -244,18 +244,16 @@ function printDrift(
   console.log(
     '\nDrift: agreement of the members’ updates in the first, middle and last third of the rounds',
   );
-  console.table(
-    Object.fromEntries(
-      drift.map(({ learner, rounds }) => {
-        const third = (k: number): Learned['drift'] =>
-          rounds.flatMap((each) =>
-            each.slice(Math.floor((k * each.length) / 3), Math.ceil(((k + 1) * each.length) / 3)),
-          );
-        const shown = (name: 'cosine' | 'kept'): string =>
-          [0, 1, 2].map((k) => meanOf(third(k).map((seen) => seen[name])).toFixed(2)).join('  ');
-        return [learner, { cosine: shown('cosine'), 'mean ÷ norm': shown('kept') }];
-      }),
-    ),
+  printTable(
+    drift.map(({ learner, rounds }) => {
+      const third = (k: number): Learned['drift'] =>
+        rounds.flatMap((each) =>
+          each.slice(Math.floor((k * each.length) / 3), Math.ceil(((k + 1) * each.length) / 3)),
+        );
+      const shown = (name: 'cosine' | 'kept'): string =>
+        [0, 1, 2].map((k) => meanOf(third(k).map((seen) => seen[name])).toFixed(2)).join('  ');
+      return { model: learner, cosine: shown('cosine'), 'mean ÷ norm': shown('kept') };
+    }),
   );
 }
 

@@ -2,13 +2,14 @@ import { alterIntensity, cutOut, drawPlacement } from './augment.ts';
 import { ModelError } from './error.ts';
 import type { PreparedPatient } from './prepare.ts';
 import { type Seeded, seeded } from './seeded.ts';
-import type { LesionTask } from './task.ts';
+import type { LesionTask, TrainingSpec } from './task.ts';
 
 /** The inputs of the loss graph for one step. */
 export interface Batch {
   readonly image: Float32Array;
   readonly lungTruth: Float32Array;
   readonly lesionTruth: Float32Array;
+  readonly lungWeight: Float32Array;
   readonly lesionWeight: Float32Array;
   readonly outside: Float32Array;
 }
@@ -35,6 +36,7 @@ export function drawBatch(
     image: new Float32Array(training.batch * network.slices * plane),
     lungTruth: new Float32Array(training.batch * plane),
     lesionTruth: new Float32Array(training.batch * plane),
+    lungWeight: new Float32Array(training.batch * plane),
     lesionWeight: new Float32Array(training.batch * plane),
     outside: new Float32Array(training.batch * plane),
   };
@@ -50,7 +52,7 @@ export function drawBatch(
       lesionTruth: part(batch.lesionTruth, 1),
     });
   }
-  confineToLung(batch);
+  weighPixels(batch, training);
   return batch;
 }
 
@@ -104,8 +106,11 @@ function placeSample(
   }
 }
 
-/** Fills what tells the loss where the true lung is, and takes lesion outside of it away. */
-function confineToLung({ lungTruth, lesionTruth, lesionWeight, outside }: Batch): void {
+/** Fills what the loss needs to know about each pixel, and takes lesion outside of the lung away. */
+function weighPixels(
+  { lungTruth, lungWeight, lesionTruth, lesionWeight, outside }: Batch,
+  { lungLesionWeight, outsideWeight }: TrainingSpec,
+): void {
   let inside = 0;
   for (const value of lungTruth) {
     inside += value > 0.5 ? 1 : 0;
@@ -113,7 +118,8 @@ function confineToLung({ lungTruth, lesionTruth, lesionWeight, outside }: Batch)
   const weight = lungTruth.length / (inside + 1);
   for (let i = 0; i < lungTruth.length; i++) {
     const isLung = (lungTruth[i] as number) > 0.5;
-    lesionWeight[i] = isLung ? weight : 0;
+    lungWeight[i] = 1 + lungLesionWeight * (lesionTruth[i] as number);
+    lesionWeight[i] = isLung ? weight : weight * outsideWeight;
     outside[i] = isLung ? 0 : never;
     lesionTruth[i] = isLung ? (lesionTruth[i] as number) : 0;
   }

@@ -11,7 +11,7 @@ import { groupsOf, type LesionTask, type NetworkSpec } from './task.ts';
 
 /**
  * The forward graph for `batch` whole planes: input `image` [batch, slices, size, size], outputs `lung` and `lesion`,
- * logits [batch, 1, size, size]. The lesion's are conditional: they answer *if this is lung, is it diseased?* and mean nothing
+ * logits [batch, 1, size, size]. The lesion's are conditional: they answer *if this is lung, is it diseased?* and mean little
  * outside the lung.
  *
  * A 2.5-D U-Net. Going down, each level but the finest has two blocks of 3×3 convolution, group norm and ReLU, the finest
@@ -30,11 +30,11 @@ export function forwardGraph(spec: NetworkSpec, batch: number): Graph {
 
 /**
  * The loss of one batch of crops: input `image` [batch, slices, cropSize, cropSize], the others [batch, 1, cropSize, cropSize]:
- * `lungTruth` and `lesionTruth` in [0, 1], the latter 0 outside the true lung; `lesionWeight`, n ÷ (pixels of true lung + 1) inside the
- * true lung and 0 outside, where n is the number of all pixels; `outside`, 0 inside and a large negative number outside.
+ * `lungTruth` and `lesionTruth` in [0, 1], the latter 0 outside the true lung; `lungWeight` and `lesionWeight`, the weight of each pixel in the
+ * cross-entropies, whose sums are divided by the number of all pixels; `outside`, 0 in the true lung and a large negative number elsewhere, which
+ * keeps the lesion's soft Dice to the lung.
  *
- * Outputs: `loss` = lesion (cross-entropy + soft Dice, both over the true lung alone) + lungWeight · lung (the same, everywhere), and
- * `lesionDiceLoss`, to watch.
+ * Outputs: `loss` = lesion (cross-entropy + soft Dice) + lungWeight · lung (the same), and `lesionDiceLoss`, to watch.
  *
  * Within the lung 2 to 30 % of the pixels are lesion, in the whole plane under 4 %: asking within the lung is what keeps a site with
  * small lesions from calling everything background.
@@ -45,6 +45,7 @@ export function lossGraph(task: LesionTask): Graph {
   const { lung, lesion } = buildNetwork(graph, network, training.batch, network.cropSize);
   const shape = [training.batch, 1, network.cropSize, network.cropSize];
   const lungTruth = graph.input('lungTruth', shape);
+  const lungWeight = graph.input('lungWeight', shape);
   const lesionTruth = graph.input('lesionTruth', shape);
   const lesionWeight = graph.input('lesionWeight', shape);
   const outside = graph.input('outside', shape);
@@ -54,7 +55,7 @@ export function lossGraph(task: LesionTask): Graph {
     lesionDiceLoss,
   );
   const lungLoss = graph.add(
-    graph.bceWithLogits(lung, lungTruth),
+    graph.bceWithLogits(lung, lungTruth, lungWeight),
     graph.softDiceLoss(lung, lungTruth),
   );
   graph.output('loss', graph.add(lesionLoss, graph.scale(lungLoss, training.lungWeight)));

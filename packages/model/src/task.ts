@@ -73,6 +73,10 @@ export interface TrainingSpec {
   readonly lesionShare: number;
   /** Weight of the lung's loss beside the lesion's. */
   readonly lungWeight: number;
+  /** How much more than another pixel one of lesion counts in the lung's cross-entropy: dense lesions are what a lung mask misses. */
+  readonly lungLesionWeight: number;
+  /** Weight of the lesion's cross-entropy outside the true lung, against 1 inside: 0 leaves open what the network says there. */
+  readonly outsideWeight: number;
   readonly augmentation: AugmentationSpec;
 }
 
@@ -104,6 +108,8 @@ export const defaultTask: LesionTask = {
     clipNorm: 10,
     lesionShare: 0.5,
     lungWeight: 0.5,
+    lungLesionWeight: 4,
+    outsideWeight: 0.05,
     augmentation: {
       flipHorizontal: 0.5,
       flipVertical: 0.5,
@@ -200,6 +206,8 @@ function parseTraining(training: ShapeReader): TrainingSpec {
     clipNorm: training.number('clipNorm', 1e-6, 1e6),
     lesionShare: training.number('lesionShare', 0, 1),
     lungWeight: training.number('lungWeight', 0, 100),
+    lungLesionWeight: training.number('lungLesionWeight', 0, 100),
+    outsideWeight: training.number('outsideWeight', 0, 1),
     augmentation: parseAugmentation(training.object('augmentation')),
   };
   training.end();

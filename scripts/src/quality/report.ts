@@ -83,15 +83,29 @@ export function printTables(rows: readonly RowSummary[]): void {
         ? '\nInternal test patients'
         : `\nHospital ${test} left out: the others on its patients`,
     );
-    console.table(
-      Object.fromEntries(
-        rows.filter((row) => row.test === test).map((row) => [row.method, columns(row)]),
-      ),
+    printTable(
+      rows
+        .filter((row) => row.test === test)
+        .map((row) => ({ method: row.method, ...columns(row) })),
     );
   }
   console.log(
     'Dice of a patient: within the true lung, on the grid of the scan. own lung: within the lung that the model finds. s: lesion sensitivity at 1 false positive a slice (lenient: any overlap; strict: IoU at least 0.5).',
   );
+}
+
+/** Columns as wide as their widest cell; the first to the left, figures to the right. */
+export function printTable(lines: readonly Record<string, string>[]): void {
+  const names = Object.keys(lines[0] ?? {});
+  const cells = [names, ...lines.map((line) => names.map((name) => line[name] ?? ''))];
+  const widths = names.map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)));
+  for (const line of cells) {
+    console.log(
+      line
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .join('  '),
+    );
+  }
 }
 
 function columns({ perPatient, means }: RowSummary): Record<string, string> {
