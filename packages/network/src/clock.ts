@@ -75,6 +75,27 @@ export function within<T>(
   });
 }
 
+/** The outcome of `promise`, unless `signal` aborts first. @throws the reason of `signal`. */
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) {
+    return promise;
+  }
+  const gone = Promise.withResolvers<never>();
+  const onAbort = (): void => gone.reject(signal.reason);
+  if (signal.aborted) {
+    onAbort();
+  }
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, gone.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /** A signal that aborts with `TIMEOUT` after `timeoutMs`, or with `parent`; dispose it when done. */
 export function deadline(
   clock: Clock,

@@ -6,7 +6,7 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { pipe } from 'it-pipe';
 import { BLOB_PROTOCOL } from './blob-answers.ts';
 import { type BlobReply, chunkCount, chunkLength, encodeBlobMessage } from './blob-message.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, wait } from './clock.ts';
 import { encodeFrame, encodeFrames, frameReader } from './framing.ts';
 import { ANNOUNCE_TOPIC, type Host, startHost } from './host.ts';
 import { DEFAULT_TIMING, PROTOCOL_LIMITS } from './limits.ts';
@@ -94,11 +94,17 @@ export async function startHostileMember(init: HostileMemberInit): Promise<Hosti
       const requests = requestCorpus(init);
       let left = total;
       const lane = async (): Promise<void> => {
-        for (; left > 0; left -= 1) {
+        while (left > 0) {
+          left -= 1;
           const { protocol, first, frame } = pick(requests, draw);
           const bytes = Buffer.concat([first, mutatedFrame(frame, draw)]);
-          count();
-          await sendAlone(await connection(), protocol, bytes, init.clock);
+          const wasSent = await sendAlone(await connection(), protocol, bytes, init.clock);
+          if (wasSent) {
+            count();
+          } else {
+            left += 1;
+            await wait(init.clock, 5);
+          }
         }
       };
       await Promise.all(Array.from({ length: lanes }, lane));
@@ -112,7 +118,7 @@ export async function startHostileMember(init: HostileMemberInit): Promise<Hosti
         count();
       }
       // A new connection: on the old one the other side may have stopped to listen.
-      await (await connection()).close();
+      (await connection()).abort(new Error('a new one is wanted'));
       sent += await sendRawGossip(host, await connection(), init, draw, total);
     },
     stop: async () => {
@@ -154,16 +160,19 @@ function mutatedFrame(payload: Uint8Array, draw: Draw): Uint8Array {
   return mutated.length === 0 ? encodeFrame(Uint8Array.of(0)) : encodeFrame(mutated);
 }
 
-/** Opens a stream, sends, and waits until the other side has closed or reset it, 2 s at most. */
+/**
+ * Opens a stream, sends, and waits until the other side has closed or reset it, 2 s at most. False when
+ * the stream could not be opened.
+ */
 async function sendAlone(
   connection: Connection,
   protocol: string,
   bytes: Uint8Array,
   clock: Clock,
-): Promise<void> {
+): Promise<boolean> {
   const stream = await openOnce(connection, protocol);
   if (stream === undefined) {
-    return;
+    return false;
   }
   const closed = Promise.withResolvers<void>();
   stream.addEventListener('close', () => closed.resolve());
@@ -178,6 +187,7 @@ async function sendAlone(
   }
   await closed.promise;
   cancel();
+  return true;
 }
 
 /** A stream; undefined when this one was reset although the connection stands. @throws when that is gone. */

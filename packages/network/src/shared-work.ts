@@ -1,3 +1,5 @@
+import { unlessAborted } from './clock.ts';
+
 /** Runs work of one name once for all who ask while it runs. */
 export interface SharedWork {
   /** The outcome of the running work `name`, begun if there is none. @throws the reason of `signal`. */
@@ -35,13 +37,9 @@ export function createSharedWork(
       signal?.throwIfAborted();
       const work = join(name);
       work.waiting += 1;
-      const gone = Promise.withResolvers<never>();
-      const onAbort = (): void => gone.reject(signal?.reason);
-      signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        await Promise.race([work.outcome, gone.promise]);
+        await unlessAborted(work.outcome, signal);
       } finally {
-        signal?.removeEventListener('abort', onAbort);
         work.waiting -= 1;
         if (work.waiting === 0) {
           work.controller.abort(new DOMException('nobody waits for it', 'AbortError'));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LogStore } from '@consilium/log';
+import type { Background } from './background.ts';
 import type { Clock } from './clock.ts';
 import type { LogView } from './log-view.ts';
 import type { Logger } from './logger.ts';
@@ -17,7 +18,7 @@ export interface SyncDriverComponents {
   pull: (site: string) => Promise<SyncPullResult>;
   /** Hears of every pull that failed. */
   judge: (site: string, error: unknown) => void;
-  background: (what: string, work: Promise<unknown>) => void;
+  background: Background;
   logger: Logger;
 }
 
@@ -76,7 +77,7 @@ export function createSyncDriver(components: SyncDriverComponents): SyncDriver {
     request: queue.request,
     hear: (site, claims) => {
       if (isAhead(claims) && settledClaims.get(site) !== fingerprint(claims)) {
-        background('sync on a gap', queue.request(site));
+        background.run('sync on a gap', queue.request(site));
       }
     },
   };
