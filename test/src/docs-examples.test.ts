@@ -72,6 +72,35 @@ test('the example configuration of the guide is accepted whole', async () => {
   expect(config.data.train.patients).toEqual(['case-001', 'case-002', 'case-003']);
 });
 
+test('the guide names every key of the configuration with its default', async () => {
+  const { checkConfig } = await source<{
+    checkConfig: (value: unknown, path: string) => Record<string, unknown>;
+  }>('config.ts');
+  const { name: _name, ...defaults } = checkConfig({ name: 'x' }, 'defaults');
+  const expected = Object.entries(defaults).flatMap(([section, values]) =>
+    Object.entries(values as Record<string, unknown>).map(
+      ([key, value]) => `| \`${section}.${key}\` | \`${JSON.stringify(value)}\` |`,
+    ),
+  );
+  const text = await page('hospital');
+  const stated = [...text.matchAll(/^\| `\w+\.\w+` \| `[^`]*` \|/gm)].map(([row]) => row);
+  expect(stated.sort()).toEqual(expected.sort());
+});
+
+test('the guide names every metric of a node, and no other', async () => {
+  const { createMetrics } = await source<{
+    createMetrics: (status: () => unknown) => { getMetricsAsArray(): { name: string }[] };
+  }>('metrics.ts');
+  const names = createMetrics(() => undefined)
+    .getMetricsAsArray()
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith('consilium_'));
+  const stated = [...(await page('hospital')).matchAll(/`(consilium_\w+)`/g)].map(
+    ([, name]) => name,
+  );
+  expect(stated.sort()).toEqual(names.sort());
+});
+
 test('an example that the loader refuses would be seen', async () => {
   const { loadConfig } = await source<{ loadConfig: (path: string) => Promise<unknown> }>(
     'config.ts',
