@@ -30,6 +30,13 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
   const self = memberOf(founding.manifest, key.id);
   const logger = createLogger(config.log.level, config.name);
   const data = await checkedData(config, folder);
+  if (self.role === 'trainer' && data.train === null) {
+    throw new NodeError(
+      'DATA',
+      `this site is a trainer of ${founding.manifest.name}, and no patients to train on are named`,
+      'name them under data.train in consilium.yaml',
+    );
+  }
   await using stores = await openStores(folder);
   const { log, blobs } = stores;
   for (const { author, ...repair } of log.repairs) {

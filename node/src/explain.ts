@@ -25,6 +25,8 @@ const hints: Readonly<Record<string, string>> = {
   MISSING_FOLDER: 'check data.train.folder and data.test.folder in consilium.yaml',
   NO_INITIAL_WEIGHTS:
     'start the node while another member is reachable: the initial weights come from there',
+  LISTEN_FAILED:
+    'mend network.listen in consilium.yaml: addresses of this machine, e.g. /ip4/0.0.0.0/tcp/4001',
   BAD_MANIFEST: 'ask the founder: the manifest contradicts itself',
 };
 

@@ -1,4 +1,10 @@
-import { type BlobStore, type LogStore, openBlobStore, openLogStore } from '@consilium/log';
+import {
+  type BlobStore,
+  LogError,
+  type LogStore,
+  openBlobStore,
+  openLogStore,
+} from '@consilium/log';
 import { logPlaceOf } from '@consilium/records';
 import { Level } from 'level';
 import { NodeError } from './error.ts';
@@ -13,7 +19,7 @@ export interface Stores extends AsyncDisposable {
 /**
  * Opens a site's stores; one process at a time.
  * @throws {NodeError} `FOLDER_IN_USE` when another process has them.
- * @throws {LogError} when the disk fails.
+ * @throws {LogError} `DISK_FULL` or `STORE` when the disk fails.
  */
 export async function openStores(folder: SiteFolder): Promise<Stores> {
   const level = new Level<string, Uint8Array>(folder.store, { valueEncoding: 'view' });
@@ -28,7 +34,7 @@ export async function openStores(folder: SiteFolder): Promise<Stores> {
         { cause },
       );
     }
-    throw cause;
+    throw notOpened(folder, cause);
   }
   try {
     const log = await openLogStore(level.sublevel('log'), logPlaceOf);
@@ -45,6 +51,19 @@ export async function openStores(folder: SiteFolder): Promise<Stores> {
     await level.close();
     throw error;
   }
+}
+
+/** LevelDB tells a full disk only in the text of its IO error. */
+function notOpened({ store }: SiteFolder, cause: unknown): LogError {
+  const isFull = /No space left on device|Disk quota exceeded/.test(reasons(cause));
+  return isFull
+    ? new LogError('DISK_FULL', `cannot open ${store}: the disk is full`, { cause })
+    : new LogError('STORE', `cannot open ${store}: ${reasons(cause)}`, { cause });
+}
+
+function reasons(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return error.cause === undefined ? error.message : `${error.message}: ${reasons(error.cause)}`;
 }
 
 function isLocked(error: unknown): boolean {

@@ -26,7 +26,7 @@ export const logShow: Command = {
 
     async function onDisk(): Promise<LogLine[]> {
       await using stores = await openStores(folder);
-      return logLines(stores.log, site);
+      return await logLines(stores.log, site);
     }
   },
 };
