@@ -35,8 +35,8 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Cuts a stream of bytes into payloads. Memory is at most twice the bytes that arrived of one frame: a
- * declared length allocates nothing, and single bytes cost no more than blocks.
+ * Cuts a stream of bytes into payloads. Memory is at most twice the bytes that arrived of the largest
+ * frame: a declared length allocates nothing, and single bytes cost no more than blocks.
  *
  * @throws {NetworkError} `FRAME_TOO_LARGE`; `FRAME_MALFORMED` for an empty frame or an end within
  * a frame; `TIMEOUT`.
@@ -146,7 +146,7 @@ function createByteQueue(): {
       const taken = buffer.slice(start, start + count);
       start += count;
       if (start === end) {
-        buffer = new Uint8Array(0);
+        // The buffer stays: the next frame is often as large.
         start = 0;
         end = 0;
       }
