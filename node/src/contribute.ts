@@ -16,7 +16,7 @@ import type { TrainingState, TrainingStore } from './training-store.ts';
 
 interface ContributeComponents {
   readonly key: SiteKey;
-  readonly trainer: Trainer;
+  readonly trainer: Pick<Trainer, 'train'>;
   readonly trainingStore: TrainingStore;
   readonly random: RandomBytes;
   readonly onProgress: (progress: JobProgress) => void;

@@ -20,9 +20,9 @@ export interface SiteComponents {
   /** Record id of the study's manifest. */
   readonly study: Uint8Array;
   readonly log: LogStore;
-  readonly blobs: BlobStore;
+  readonly blobs: Pick<BlobStore, 'get' | 'has' | 'put'>;
   readonly network: Pick<Network, 'announce' | 'fetchBlob' | 'sync'>;
-  readonly trainer: Trainer;
+  readonly trainer: Pick<Trainer, 'evaluate' | 'train'>;
   readonly trainingStore: TrainingStore;
   readonly clock: Clock;
   readonly random: RandomBytes;
