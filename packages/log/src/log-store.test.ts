@@ -107,6 +107,20 @@ test('keeps one fork proof of an author, across a reopen, and goes on with the l
   expect(again.head('ann').size).toBe(4);
 });
 
+test('keeps the proof of the lowest index, in whatever order forks are met, across a reopen', async () => {
+  const { level, store } = await openEmpty();
+  const entries = testChain('ann', 4);
+  await appendAll(store, entries);
+  const late = testEntry('ann', 2, readTestEntry(entries[1] as Uint8Array).id, 'late');
+  const early = testEntry('ann', 1, readTestEntry(entries[0] as Uint8Array).id, 'early');
+  await store.append(late);
+  expect(await store.forks()).toMatchObject([{ index: 2 }]);
+  const again = await openLogStore(level, readTestEntry);
+  await again.append(early);
+  expect(await again.append(late)).toMatchObject({ status: 'fork' });
+  expect(await again.forks()).toEqual([{ author: 'ann', index: 1, entries: [entries[1], early] }]);
+});
+
 test('does appends of one author in the order of the calls', async () => {
   const { store } = await openEmpty();
   const entries = testChain('ann', 50);

@@ -42,7 +42,7 @@ export interface LogStore {
    * Adds the next entry of its author's log, and resolves when it would survive a power cut (with `sync: false`: a crash of
    * the process). Appends of one author happen in the order of the calls. When it rejects, the log is as before.
    *
-   * An entry whose index is taken by another is not added. The first such pair of an author is kept as a proof.
+   * An entry whose index is taken by another is not added. Of such pairs of an author, the one with the lowest index is kept as a proof.
    *
    * @throws {LogError} `ENTRY`, `GAP`, `CHAIN`, `DISK_FULL`, `STORE`, `CLOSED`.
    */
@@ -58,7 +58,7 @@ export interface LogStore {
     from: number,
     options: { maxEntries: number; maxBytes: number },
   ): Promise<Uint8Array[]>;
-  /** One proof for each author that forked. */
+  /** One proof for each author that forked: that of the lowest index that was met. */
   forks(): Promise<ForkProof[]>;
   /** Calls `listener` after every append, in order for each author. What it throws becomes an uncaught exception. Returns the way to stop. */
   onAppend(listener: (entry: AppendedEntry) => void): () => void;
@@ -132,10 +132,11 @@ function logStore(database: LogDatabase, read: EntryReader, recovery: Recovery):
       throw new LogError('STORE', `entry ${index} of ${author} has gone from the database`);
     }
     if (sameId(readPlace(read, stored).id, id)) return 'known';
-    if (!forked.has(author)) {
+    // The earliest fork counts: everybody who meets it must exclude the author from the same place on.
+    if (index < (forked.get(author) ?? Infinity)) {
       const value = encodePair(stored, entry);
       await database.write([{ type: 'put', key: authorKey('f', author), value }], { sync: true });
-      forked.add(author);
+      forked.set(author, index);
     }
     return 'fork';
   }

@@ -30,7 +30,8 @@ export interface Recovery {
   readonly chains: Map<string, Chain>;
   /** Where an author's log was once longer than it is now. */
   readonly marks: Map<string, HeadMark>;
-  readonly forked: Set<string>;
+  /** The index of each author's kept fork proof. */
+  readonly forked: Map<string, number>;
   readonly repairs: readonly LogRepair[];
 }
 
@@ -193,29 +194,34 @@ async function storedMark(database: LogDatabase, author: string): Promise<HeadMa
   return bytes && decodeHead(bytes);
 }
 
-/** Authors with a fork proof that still proves something. */
-async function recoverForks(database: LogDatabase, read: EntryReader): Promise<Set<string>> {
-  const forked = new Set<string>();
+/** Authors with a fork proof that still proves something, and where it lies. */
+async function recoverForks(
+  database: LogDatabase,
+  read: EntryReader,
+): Promise<Map<string, number>> {
+  const forked = new Map<string, number>();
   for await (const [key, bytes] of database.entries(spaceRange('f'))) {
     const author = key.slice(2);
-    if (isForkOf(read, author, bytes)) forked.add(author);
+    const index = forkIndexOf(read, author, bytes);
+    if (index !== undefined) forked.set(author, index);
   }
   return forked;
 }
 
-function isForkOf(read: EntryReader, author: string, bytes: Uint8Array): boolean {
+/** Where the author said two different things, or undefined when the bytes do not prove it. */
+function forkIndexOf(read: EntryReader, author: string, bytes: Uint8Array): number | undefined {
   const pair = decodePair(bytes);
-  if (pair === undefined) return false;
+  if (pair === undefined) return undefined;
   try {
     const [first, second] = [readPlace(read, pair[0]), readPlace(read, pair[1])];
-    return (
+    const isFork =
       first.author === author &&
       second.author === author &&
       first.index === second.index &&
-      !sameId(first.id, second.id)
-    );
+      !sameId(first.id, second.id);
+    return isFork ? first.index : undefined;
   } catch (error) {
-    if (error instanceof LogError) return false;
+    if (error instanceof LogError) return undefined;
     throw error;
   }
 }

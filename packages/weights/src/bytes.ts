@@ -16,8 +16,8 @@ export function readIntegers(
   bits: 8 | 16 | 32,
 ): Int32Array {
   const width = bits / 8;
-  // A copy: the bytes may start at any offset, typed arrays only at a multiple of their width.
-  const copy = bytes.slice(offset, offset + count * width);
+  // A copy: the bytes may start at any offset, typed arrays only at a multiple of their width. Not `slice`: a Buffer's shares memory.
+  const copy = new Uint8Array(bytes.subarray(offset, offset + count * width));
   const ordered = hostIsLittleEndian ? copy : swapped(copy, width);
   if (bits === 8) return Int32Array.from(new Int8Array(ordered.buffer));
   if (bits === 16) return Int32Array.from(new Int16Array(ordered.buffer));

@@ -32,6 +32,11 @@ test('reads back what was written, at every width and from any offset of a buffe
   );
 });
 
+test('reads a Buffer that shares its memory with others', () => {
+  const pooled = Buffer.from([...new Uint8Array(5), ...encodePayload(sample)]).subarray(5);
+  expect(decodePayload(layout, pooled)).toEqual(sample);
+});
+
 test('is pinned byte for byte', () => {
   const hex = Buffer.from(encodePayload(sample)).toString('hex');
   expect(hex.slice(0, 32)).toBe('434f4e57011000000200000007000000');
