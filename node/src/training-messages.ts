@@ -92,7 +92,7 @@ export interface SlicePicture {
   /** Grey 0…255: the task's HU window, or the stored grey values. */
   readonly grey: Uint8Array;
   readonly truth: { readonly lung: Uint8Array; readonly lesion: Uint8Array };
-  /** 0/1 where the probability is at least one half. */
+  /** 0/1: what the model takes for lung, and what it reads as lesion. */
   readonly predicted: { readonly lung: Uint8Array; readonly lesion: Uint8Array };
 }
 

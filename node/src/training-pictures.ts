@@ -1,5 +1,5 @@
 import type { Patient } from '@consilium/imaging';
-import { atLeast, type LesionTask, type Prediction } from '@consilium/model';
+import { atLeast, type LesionTask, type Prediction, readingThreshold } from '@consilium/model';
 import type { SlicePicture } from './training-messages.ts';
 
 /** The slices with most true lesion (without any: with most lung), in the order of the scan. */
@@ -31,7 +31,7 @@ export function picturesOf(
     truth: { lung: part(lung, slice), lesion: part(lesion, slice) },
     predicted: {
       lung: atLeast(part(prediction.lung, slice), 0.5),
-      lesion: atLeast(part(prediction.lesion, slice), 0.5),
+      lesion: atLeast(part(prediction.lesion, slice), readingThreshold),
     },
   }));
 }

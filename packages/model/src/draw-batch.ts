@@ -52,7 +52,7 @@ export function drawBatch(
       lesionTruth: part(batch.lesionTruth, 1),
     });
   }
-  weighPixels(batch, training);
+  weighPixels(batch, training, outsideWeightAt(training, step));
   return batch;
 }
 
@@ -106,10 +106,19 @@ function placeSample(
   }
 }
 
+/**
+ * The weight of the lesion's cross-entropy outside the lung at a step: it grows with the square of the way to `decaySteps`, since at full weight from
+ * the start it teaches "never a lesion" before there is anything to tell lesions by.
+ */
+export function outsideWeightAt({ outsideWeight, decaySteps }: TrainingSpec, step: number): number {
+  return decaySteps === 0 ? outsideWeight : outsideWeight * Math.min(1, step / decaySteps) ** 2;
+}
+
 /** Fills what the loss needs to know about each pixel, and takes lesion outside of the lung away. */
 function weighPixels(
   { lungTruth, lungWeight, lesionTruth, lesionWeight, outside }: Batch,
-  { lungLesionWeight, outsideWeight }: TrainingSpec,
+  { lungLesionWeight }: TrainingSpec,
+  outsideWeight: number,
 ): void {
   let inside = 0;
   for (const value of lungTruth) {

@@ -28,7 +28,7 @@ const prediction = (lungRows: string, lesionRows: string) => {
     Float32Array.from(rows.replaceAll(/\s/g, ''), (sign) => (sign === '.' ? 0 : Number(sign) / 10));
   const lung = plane(lungRows);
   const lesionInLung = plane(lesionRows);
-  const lesion = lesionInLung.map((value, i) => ((lung[i] ?? 0) >= 0.5 ? value : 0));
+  const lesion = lesionInLung.map((value, i) => value * (lung[i] ?? 0));
   return { lung, lesion, lesionInLung };
 };
 

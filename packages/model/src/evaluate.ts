@@ -3,14 +3,15 @@ import { type Estimate, estimate } from './bootstrap.ts';
 import { atLeast, dice } from './dice.ts';
 import { ModelError } from './error.ts';
 import { falsePerSlice, matchLesions, sensitivityAt } from './lesion-matching.ts';
-import type { Prediction } from './predict.ts';
+import { type Prediction, readingThreshold } from './predict.ts';
 
 /** What one patient's prediction is worth. Null: the figure does not exist for this patient (no lesion in the truth). */
 export interface PatientMetrics {
-  /** Dice of the reading (lesion ≥ ½, inside the lung that the model itself finds) over the whole scan. */
+  /** Dice of the reading (`lesion` from `readingThreshold`) over the whole scan, without knowing the true lung. */
   readonly dice: number | null;
-  /** Dice within the true lung, of the lesion that the model finds when it is told that lung. */
+  /** Dice within the true lung, of `lesionInLung` from ½: what the model finds when it is told the lung. */
   readonly diceInLung: number | null;
+  /** Dice of the lung that the model finds: `lung` from ½, and what it reads as lesion. */
   readonly lungDice: number | null;
   /** Share of true lesions (slice by slice) found at {@link allowedPerSlice} false candidates a slice; any overlap counts. */
   readonly sensitivityLenient: number | null;
@@ -63,9 +64,12 @@ export interface PatientEvaluation {
 export function evaluatePatient(patient: Patient, prediction: Prediction): PatientEvaluation {
   const { lung, lesion } = masksOf(patient);
   const { size } = patient.scan;
-  const marked = atLeast(prediction.lesion, 0.5);
-  const ownLung = atLeast(prediction.lung, 0.5);
-  const matched = matchLesions(prediction.lesion, lesion.voxels, size);
+  const marked = atLeast(prediction.lesion, readingThreshold);
+  // What is read as lesion is lung, whatever the lung's own output makes of dense tissue.
+  const ownLung = atLeast(prediction.lung, 0.5).map((value, i) => value | (marked[i] as number));
+  const matched = matchLesions(prediction.lesion, lesion.voxels, size, {
+    threshold: readingThreshold,
+  });
   const burden = shareOf(marked, ownLung);
   const burdenTruth = shareOf(lesion.voxels, lung.voxels);
   return {

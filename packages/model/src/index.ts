@@ -28,7 +28,7 @@ export {
   lossGraph,
   networkLayout,
 } from './network.ts';
-export { type Prediction, type PredictOptions, predict } from './predict.ts';
+export { type Prediction, type PredictOptions, predict, readingThreshold } from './predict.ts';
 export {
   type PreparedPatient,
   type PreparedScan,

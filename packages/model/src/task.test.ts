@@ -88,7 +88,7 @@ describe('the network', () => {
       expect(Number.isInteger(value * 2 ** 20)).toBe(true);
       sum += value * ((i % 7) + 1);
     }
-    expect(sum).toMatchInlineSnapshot(`509.82876777648926`);
+    expect(sum).toMatchInlineSnapshot(`676.2581214904785`);
   });
 
   test('starts with the spread that the layer asks for, and with corrections of zero', () => {

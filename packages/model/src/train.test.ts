@@ -3,7 +3,6 @@ import { generatePatient } from '@consilium/imaging/phantom';
 import { isLocal } from '@consilium/weights';
 import { afterAll, describe, expect, test } from 'vitest';
 import { drawBatch } from './draw-batch.ts';
-import { evaluatePatient } from './evaluate.ts';
 import { createLesionModel } from './lesion-model.ts';
 import { initialWeights, networkLayout } from './network.ts';
 import { predict } from './predict.ts';
@@ -38,8 +37,8 @@ describe('batches', () => {
     expect(drawBatch(cohort, task, 6, 2).image).not.toEqual(drawBatch(cohort, task, 5, 2).image);
   });
 
-  test('weigh the true lung, and little beside it, for lesions', () => {
-    const { lungTruth, lesionTruth, lesionWeight, outside } = drawBatch(cohort, task, 5, 2);
+  test('weigh only the true lung for lesions at first, and the rest a little at the end', () => {
+    const { lungTruth, lesionTruth, lesionWeight, outside } = drawBatch(cohort, task, 5, 0);
     let inside = 0;
     let [within, beyond] = [0, 0];
     for (const [i, lung] of lungTruth.entries()) {
@@ -52,7 +51,11 @@ describe('batches', () => {
     }
     expect(inside).toBeGreaterThan(0);
     expect(within).toBeCloseTo(lungTruth.length / (inside + 1), 4);
-    expect(beyond / within).toBeCloseTo(task.training.outsideWeight, 6);
+    expect(beyond).toBe(0);
+    const late = drawBatch(cohort, task, 5, task.training.decaySteps);
+    const weights = [...new Set(late.lesionWeight)].sort((a, b) => a - b);
+    expect(weights).toHaveLength(2);
+    expect((weights[0] as number) / (weights[1] as number)).toBeCloseTo(0.05, 6);
   });
 
   test('take patients by the root of their slices: a scan of 100 slices twice as often as one of 25', () => {
@@ -185,7 +188,7 @@ describe('reading a scan', () => {
       expect(values.every((value) => value >= 0 && value <= 1)).toBe(true);
     }
     for (const [i, value] of lesion.entries()) {
-      expect(value).toBe((lung[i] as number) >= 0.5 ? lesionInLung[i] : 0);
+      expect(value).toBeCloseTo((lung[i] as number) * (lesionInLung[i] as number), 6);
     }
     expect(lung.subarray(40 * 36 * 10).some((value) => value !== lung[0])).toBe(true);
   });
