@@ -1,6 +1,6 @@
 // What learning together is worth on real slices: each hospital alone, their ensemble, pooled and together, on patients nobody trained on and on
 // hospitals left out. Equal numbers of sequential steps for every method; `together` goes through integers, payloads and the exact mean as the nodes do.
-//   npm run bench:quality -- --data <folder> [--seeds 1] [--steps 800] [--local-steps 20] [--set training.learningRate=0.002] [--fresh]
+//   npm run bench:quality -- --data <folder> [--seeds 1] [--steps 1000] [--local-steps 20] [--set training.learningRate=0.002] [--fresh]
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -190,7 +190,7 @@ function readOptions(): Options {
     options: {
       data: { type: 'string' },
       seeds: { type: 'string', default: '1' },
-      steps: { type: 'string', default: '800' },
+      steps: { type: 'string', default: '1000' },
       'local-steps': { type: 'string', default: '20' },
       set: { type: 'string', multiple: true, default: [] },
       fresh: { type: 'boolean', default: false },

@@ -22,8 +22,8 @@ export interface PredictOptions {
 }
 
 /**
- * The `lesion` probability from which a place is read as lesion. Below ½, since dense lesions are where the network doubts the lung;
- * measured on generated patients, where 0.1 to 0.25 did best.
+ * The `lesion` probability from which a place is read as lesion. Below ½, since dense lesions are where the network doubts the lung:
+ * on generated and on real patients the best Dice lies between 0.15 and 0.4.
  */
 export const readingThreshold = 0.25;
 

@@ -55,7 +55,10 @@ describe('batches', () => {
     const late = drawBatch(cohort, task, 5, task.training.decaySteps);
     const weights = [...new Set(late.lesionWeight)].sort((a, b) => a - b);
     expect(weights).toHaveLength(2);
-    expect((weights[0] as number) / (weights[1] as number)).toBeCloseTo(0.05, 6);
+    expect((weights[0] as number) / (weights[1] as number)).toBeCloseTo(
+      task.training.outsideWeight,
+      6,
+    );
   });
 
   test('take patients by the root of their slices: a scan of 100 slices twice as often as one of 25', () => {
