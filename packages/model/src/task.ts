@@ -136,9 +136,10 @@ export const smallTask: LesionTask = {
   network: { size: 64, cropSize: 64, slices: 3, channels: [12, 24, 32], groupChannels: 8 },
   training: {
     ...defaultTask.training,
-    learningRate: 0.01,
+    learningRate: 0.015,
     decaySteps: 200,
-    outsideWeight: 0.05,
+    lungLesionWeight: 4,
+    outsideWeight: 0.1,
     augmentation: {
       ...defaultTask.training.augmentation,
       rotateDegrees: 10,
