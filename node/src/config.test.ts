@@ -25,7 +25,7 @@ test('fills in every default, so that what runs can be read', async () => {
     http: { host: '127.0.0.1', port: 0 },
     data: { train: null, test: null },
     compute: { provider: 'cpu', threads: 1 },
-    training: { payloadBits: 16, settleSeconds: 10 },
+    training: { payloadBits: 16 },
     evaluation: { everyRounds: 5 },
     log: { level: 'info' },
   });
@@ -38,7 +38,7 @@ test('what it prints, it reads back as the same configuration', async () => {
       network: { listen: [], syncSeconds: 2.5 },
       http: { host: '::1', port: 9090 },
       data: { train, test: { kind: 'phantom', profile: 'hospital-a', patients: 2 } },
-      training: { payloadBits: 8, settleSeconds: 0 },
+      training: { payloadBits: 8 },
     },
     'test',
   );

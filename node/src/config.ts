@@ -60,8 +60,6 @@ const configSchema = z.strictObject({
     .strictObject({
       /** Width of the update's integers; what is rounded away goes into the next update. */
       payloadBits: z.union([z.literal(8), z.literal(16), z.literal(32)]).default(16),
-      /** How long to ask peers for this site's own records before it trains: a restored disk may be behind them. */
-      settleSeconds: z.number().min(0).default(10),
     })
     .prefault({}),
   evaluation: z

@@ -11,6 +11,7 @@ import { memberOf, readJoined } from './founding.ts';
 import { serveHttp } from './http.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createMetrics } from './metrics.ts';
+import { leastPublishedPatients } from './recorded-evaluation.ts';
 import { Site } from './site.ts';
 import { type SiteFolder, writeRunning } from './site-folder.ts';
 import { openStores } from './stores.ts';
@@ -89,10 +90,9 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
     },
     {
       train: self.role === 'trainer' ? data.train : null,
-      test: self.role === 'observer' ? null : data.test,
+      test: self.role === 'observer' ? null : publishable(data.test, logger),
       payloadBits: config.training.payloadBits,
       everyRounds: config.evaluation.everyRounds,
-      settleSeconds: config.training.settleSeconds,
       ownRecords: log.repairs.find(({ author }) => author === key.id)?.sizeBefore ?? 0,
     },
   );
@@ -171,6 +171,18 @@ async function checkedData(config: Config, folder: SiteFolder): Promise<Config['
     return { ...cohort, folder: path };
   };
   return { train: await checked(config.data.train), test: await checked(config.data.test) };
+}
+
+/** The held-out cohort, or null when it is too small for its figures to be told to others. */
+function publishable(test: Config['data']['test'], logger: Logger): Config['data']['test'] {
+  if (test === null) return null;
+  const patients = test.kind === 'png' ? test.patients.length : test.patients;
+  if (patients >= leastPublishedPatients) return test;
+  logger.warn(
+    { least: leastPublishedPatients },
+    'too few held-out patients: this site evaluates nothing for the others',
+  );
+  return null;
 }
 
 async function keepFounding(

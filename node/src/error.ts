@@ -10,8 +10,7 @@ export type NodeErrorCode =
   | 'NOT_IN_ROSTER'
   | 'ADDRESS_IN_USE'
   | 'DATA'
-  | 'DISK_FULL'
-  | 'TRAINING';
+  | 'DISK_FULL';
 
 export class NodeError extends Error {
   override readonly name = 'NodeError';

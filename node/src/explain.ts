@@ -1,12 +1,4 @@
-import { ImagingError } from '@consilium/imaging';
-import { LogError } from '@consilium/log';
-import { ModelError } from '@consilium/model';
-import { NetworkError } from '@consilium/network';
-import { RecordError } from '@consilium/records';
-import { StudyError } from '@consilium/study';
-import { WeightsError } from '@consilium/weights';
 import { NodeError } from './error.ts';
-import { TrainerError } from './trainer.ts';
 
 /** An error as a person should read it. */
 export interface Explanation {
@@ -47,29 +39,28 @@ export function explain(error: unknown): Explanation | null {
   return explanation && { error: oneLine(explanation.error), hint: oneLine(explanation.hint) };
 }
 
+// By name and not by class: a command that only prints should not load the whole network to tell an error.
+const classes: ReadonlySet<string> = new Set([
+  'ComputeError',
+  'ImagingError',
+  'LogError',
+  'ModelError',
+  'NetworkError',
+  'RecordError',
+  'StudyError',
+  'TrainerError',
+  'WeightsError',
+]);
+
+/** An error of this node or of one of the packages below it. */
 function ours(error: unknown): Explanation | null {
   if (error instanceof NodeError) return { error: error.message, hint: error.hint };
-  if (error instanceof ImagingError)
-    return {
-      error: error.message,
-      hint:
-        hints[error.code] ?? 'mend or leave out that file; the node does not guess about images',
-    };
-  if (
-    error instanceof RecordError ||
-    error instanceof LogError ||
-    error instanceof StudyError ||
-    error instanceof ModelError ||
-    error instanceof NetworkError ||
-    error instanceof WeightsError ||
-    error instanceof TrainerError
-  ) {
-    return {
-      error: error.message,
-      hint: hints[error.code] ?? `code ${error.code}; the documentation of errors tells more`,
-    };
-  }
-  return null;
+  if (!(error instanceof Error && classes.has(error.name) && 'code' in error)) return null;
+  const otherwise =
+    error.name === 'ImagingError'
+      ? 'mend or leave out that file; the node does not guess about images'
+      : `code ${error.code}; the documentation of errors tells more`;
+  return { error: error.message, hint: hints[String(error.code)] ?? otherwise };
 }
 
 /** A failed call to the operating system, itself or as the cause of another error. */

@@ -62,7 +62,7 @@ test.each(['//', 'http://', '/\\', '*', '/%'])(
   'survives the malformed target %s and goes on answering',
   async (target) => {
     const address = await serve({ '/text': () => ({ type: 'text/plain', body: 'x' }) });
-    const answer = await say(address, `GET ${target} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    const answer = await say(address, `GET ${target} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 40[04] /);
     expect((await fetch(`${address}/text`)).status).toBe(200);
   },
@@ -103,4 +103,19 @@ test('stops though a client keeps its connection open', async () => {
   await server?.stop();
   await closed;
   await expect(fetch(`${address}/text`)).rejects.toThrow();
+});
+
+test('refuses a request that names another host, as a browser would for a page of another site', async () => {
+  const address = await serve({ '/text': () => ({ type: 'text/plain', body: 'secret' }) });
+  const rebound = await say(
+    address,
+    'GET /text HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+  );
+  expect(rebound).toContain('421');
+  expect(rebound).not.toContain('secret');
+  const direct = await say(
+    address,
+    'GET /text HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n',
+  );
+  expect(direct).toContain('secret');
 });

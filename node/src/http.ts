@@ -35,6 +35,10 @@ export async function serveHttp(
   const server = createServer(
     { maxHeaderSize: 8192, requestTimeout: 10_000 },
     (request, response) => {
+      if (!isAddressed(request.headers.host, host)) {
+        send(response, { status: 421, type: 'text/plain', body: 'another host is asked for\n' });
+        return;
+      }
       // Null for a target that is no path, such as `//`.
       const url = URL.parse(request.url ?? '/', 'http://localhost');
       const path = url?.pathname ?? '';
@@ -97,4 +101,14 @@ function send(response: ServerResponse, { status = 200, type, body }: Answer): v
     'cache-control': 'no-store',
   });
   response.end(body);
+}
+
+/**
+ * Whether a request names this server. On loopback a page of any web site can make a browser send requests here under its own name (DNS rebinding); they
+ * name that site as the host, and are refused.
+ */
+function isAddressed(header: string | undefined, host: string): boolean {
+  const asked = URL.parse(`http://${header ?? ''}`)?.hostname ?? '';
+  const own = ['localhost', '127.0.0.1', '[::1]', host, `[${host}]`];
+  return host === '0.0.0.0' || host === '::' || own.includes(asked);
 }

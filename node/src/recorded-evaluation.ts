@@ -11,6 +11,9 @@ const published: readonly (readonly [metric: MetricName, name: string])[] = [
   ['burdenError', 'burden-error'],
 ];
 
+/** The fewest held-out patients of which a site publishes figures: a mean over fewer says too much about each. */
+export const leastPublishedPatients = 5;
+
 /**
  * The aggregate that a site signs for a state: means over its own held-out patients with their intervals, and the number of patients rounded to
  * a multiple of five. Nothing in it belongs to one patient; figures that no patient has are left out.
@@ -25,7 +28,7 @@ export function evaluationBody(
   return {
     round,
     state: Buffer.from(state, 'hex'),
-    patients: Math.max(5, Math.round(patients / 5) * 5),
+    patients: Math.max(leastPublishedPatients, Math.round(patients / 5) * 5),
     metrics: published.flatMap(([metric, name]) => {
       const { mean, low, high } = metrics[metric];
       return mean === null ? [] : [{ name, value: mean, low, high }];

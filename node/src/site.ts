@@ -34,7 +34,6 @@ export interface SiteInit {
   readonly test: CohortSource | null;
   readonly payloadBits: 8 | 16 | 32;
   readonly everyRounds: number;
-  readonly settleSeconds: number;
   /**
    * Records that the site's own log is known to have had. While damage has left fewer, nothing is signed: a second record for a place that
    * was taken would be a fork, and exclude the site.
@@ -47,7 +46,6 @@ export interface Activity {
   readonly kind:
     | 'starting'
     | 'recovering'
-    | 'fetching'
     | 'training'
     | 'evaluating'
     | 'waiting'
@@ -62,6 +60,9 @@ export interface Activity {
 const idleMs = 1_000;
 /** How long to wait after a job or a transfer failed. */
 const retryMs = 2_000;
+/** How long to wait before a payload is asked for again that no member could give. */
+const fetchAgainMs = 5_000;
+const maxFetches = 4;
 
 /**
  * One hospital's loop: pull → replay → train → append → announce → evaluate, until aborted.
@@ -76,6 +77,12 @@ export class Site {
   readonly #wakeup = new Wakeup();
   /** Records of each author that the fold has. */
   readonly #taken = new Map<string, number>();
+  /** Payloads on disk, on their way, and not to be asked for again before a time. */
+  readonly #here = new Set<string>();
+  readonly #fetching = new Set<string>();
+  readonly #fetchAgainAt = new Map<string, number>();
+  /** What failed for good in the background; ends the loop. */
+  #failure: { readonly error: unknown } | null = null;
   #state: StudyState | null = null;
   #activity: Activity = { kind: 'starting', round: 0, done: 0, total: 0 };
   #waitingSince: number;
@@ -105,6 +112,7 @@ export class Site {
       'this study runs WITHOUT differential privacy: updates may reveal training data',
     );
     try {
+      await this.#takeRecords();
       await this.#settle(signal);
       while (!signal.aborted) await this.#turn(signal);
     } finally {
@@ -112,26 +120,35 @@ export class Site {
     }
   }
 
-  /** A disk that was restored from an old copy lacks the site's own last records: peers are asked for them before anything is signed. */
+  /**
+   * A disk that was restored from an old copy lacks the site's own last records. Nothing is signed before another member has been asked for them, however long
+   * that takes: without one, nobody would hear it anyway.
+   */
   async #settle(signal: AbortSignal): Promise<void> {
     const { clock, network, logger } = this.#components;
-    const until = clock.now() + this.#init.settleSeconds * 1000;
-    while (!signal.aborted && clock.now() < until) {
-      const { peers, failed } = await network.sync(signal);
-      if (peers > failed) return;
+    const others = (this.#fold.founding()?.manifest.roster.length ?? 2) - 1;
+    for (let tries = 0; others > 0 && !signal.aborted; tries++) {
+      let answered = 0;
+      await this.#tried('sync', signal, async () => {
+        const { peers, failed } = await network.sync(signal);
+        answered = peers - failed;
+      });
+      if (answered > 0) return;
+      if (tries % 60 === 20) {
+        logger.warn(
+          {},
+          'no member can be reached; nothing is signed before one was asked for this site’s own records',
+        );
+      }
       await this.#wakeup.wait(clock, 500, signal);
     }
-    if (!signal.aborted)
-      logger.warn(
-        {},
-        'no peer could be asked for this site’s own records; going on with what the disk has',
-      );
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
     const { clock, key } = this.#components;
+    if (this.#failure !== null) throw this.#failure.error;
     await this.#takeRecords();
-    const isComplete = await this.#fetchMissing(signal);
+    await this.#fetchMissing(signal);
     const state = await this.#replay();
     if (state === null) {
       await this.#wakeup.wait(clock, retryMs, signal);
@@ -149,9 +166,11 @@ export class Site {
       await this.#wakeup.wait(clock, retryMs, signal);
       return;
     }
-    // A payload that is on its way belongs to the round before: better to train on all of it, within the deadline.
+    // A payload of the round before is on its way: better to train on all of it, within the deadline. An older one is not waited for again.
+    const isOnItsWay =
+      'round' in action && state.missing.some(({ round }) => round >= action.round - 1);
     const canWait = clock.now() - this.#waitingSince < state.manifest.rounds.deadlineSeconds * 1000;
-    if (!isComplete && canWait) await this.#wakeup.wait(clock, idleMs, signal);
+    if (isOnItsWay && canWait) await this.#wakeup.wait(clock, idleMs, signal);
     else await this.#act(action, state, signal);
   }
 
@@ -293,17 +312,36 @@ export class Site {
     }
   }
 
-  /** Pulls payloads that records name and the disk lacks. False while one of them could not be had. */
-  async #fetchMissing(signal: AbortSignal): Promise<boolean> {
-    const { blobs, network } = this.#components;
-    let isComplete = true;
+  /**
+   * Pulls payloads that records name and the disk lacks, a few at once and in the background: a payload that nobody has must hold up nothing. Every arrival wakes
+   * the loop.
+   */
+  async #fetchMissing(signal: AbortSignal): Promise<void> {
+    const { blobs, clock } = this.#components;
     for (const { digest, bytes } of this.#wanted()) {
-      if (await blobs.has(digest)) continue;
-      this.#show('fetching', this.#activity.round);
-      if (!(await this.#tried('fetch', signal, () => network.fetchBlob(digest, bytes, { signal }))))
-        isComplete = false;
+      if (this.#here.has(digest) || this.#fetching.has(digest)) continue;
+      if (await blobs.has(digest)) this.#here.add(digest);
+      else if (
+        this.#fetching.size < maxFetches &&
+        clock.now() >= (this.#fetchAgainAt.get(digest) ?? 0)
+      ) {
+        this.#fetching.add(digest);
+        this.#fetch(digest, bytes, signal).catch((error) => {
+          this.#failure = { error };
+          this.#wakeup.wake();
+        });
+      }
     }
-    return isComplete;
+  }
+
+  async #fetch(digest: string, bytes: number, signal: AbortSignal): Promise<void> {
+    const { network, clock } = this.#components;
+    const isHere = await this.#tried('fetch', signal, () =>
+      network.fetchBlob(digest, bytes, { signal }),
+    );
+    this.#fetching.delete(digest);
+    if (!isHere) this.#fetchAgainAt.set(digest, clock.now() + fetchAgainMs);
+    this.#wakeup.wake();
   }
 
   #wanted(): { digest: string; bytes: number }[] {

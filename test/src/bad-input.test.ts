@@ -29,7 +29,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'consilium-bad-input-'));
   const founded = await foundStudy(
     root,
-    [{ name: 'hospital-a', role: 'trainer', train: 1, test: 1, port: 0 }],
+    [{ name: 'hospital-a', role: 'trainer', train: 1, test: 5, port: 0 }],
     { rounds: { count: 1, quorum: 1, deadlineSeconds: 600 } },
   );
   [site, founding] = [founded.folders[0] as string, founded.founding];

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -36,13 +36,12 @@ beforeAll(async () => {
     { name: 'hospital-a', role: 'trainer', train: 1, test: 0, port: ports[0] as number },
     { name: 'hospital-b', role: 'trainer', train: 2, test: 0, port: ports[1] as number },
     { name: 'hospital-c', role: 'trainer', train: 1, test: 0, port: ports[2] as number },
-    { name: 'external', role: 'validator', train: 0, test: 1, port: ports[3] as number },
+    { name: 'external', role: 'validator', train: 0, test: 5, port: ports[3] as number },
     { name: 'auditor', role: 'observer', train: 0, test: 0, port: ports[4] as number },
   ];
   const { folders } = await foundStudy(root, plans, {
     // All three or none: the others wait for whoever was killed, so that every kill falls into a running study.
     rounds: { count: rounds, quorum: 3, deadlineSeconds: 3600 },
-    settleSeconds: 2,
   });
   nodes = folders.map((folder) => new NodeProcess(folder));
   for (const each of nodes) each.start();
@@ -66,7 +65,14 @@ async function trainingProcess(each: NodeProcess): Promise<number | null> {
 }
 
 async function logAt(each: NodeProcess): Promise<LogLine[]> {
-  const answer = await until('the node shows its log', () => each.ask('/log'), 20);
+  const answer = await until(
+    'the node shows its log',
+    () => {
+      if (!each.isRunning) throw new Error(`${each.folder} has ended: ${each.stderr}`);
+      return each.ask('/log');
+    },
+    20,
+  );
   return JSON.parse(answer) as LogLine[];
 }
 
@@ -143,6 +149,7 @@ describe('a consortium of five processes', { timeout: 400_000 }, () => {
       await moments[moment]?.();
       if (moment !== 'while it starts') await delay(random.below(20));
       await c.end('SIGKILL');
+      if (kill === 2) await cp(c.folder, join(root, 'old-copy'), { recursive: true });
       // What the others have of it is acknowledged for certain.
       note(await logAt(node(0)));
       c.start();
@@ -187,6 +194,24 @@ describe('a consortium of five processes', { timeout: 400_000 }, () => {
       .map(({ author, summary }) => `${author} ${summary.split(',')[0]}`);
     expect(updates).toHaveLength(3 * rounds);
     expect(new Set(updates).size).toBe(3 * rounds);
+  });
+
+  test('a hospital whose disk was put back to an old copy gets its own records from the others and signs nothing twice', async () => {
+    const c = node(2);
+    const before = await logAt(c);
+    const { digest } = ((await c.status()) as Status).state as { digest: string };
+    await c.end('SIGTERM');
+    await rm(c.folder, { recursive: true });
+    await cp(join(root, 'old-copy'), c.folder, { recursive: true });
+    c.start();
+    const after = await until('it has everything again', async () => {
+      const status = await c.status();
+      return status?.state?.digest === digest && status.activity?.kind === 'finished'
+        ? logAt(c)
+        : null;
+    });
+    expect(after).toEqual(before);
+    expect(((await node(0).status()) as Status).findings).toEqual([]);
   });
 
   test('health and metrics answer, and say nothing of patients or losses', async () => {

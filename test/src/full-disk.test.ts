@@ -23,7 +23,7 @@ test.skipIf(!canMount)(
   async () => {
     const { folders } = await foundStudy(
       root,
-      [{ name: 'hospital-a', role: 'trainer', train: 1, test: 1, port: 0 }],
+      [{ name: 'hospital-a', role: 'trainer', train: 1, test: 5, port: 0 }],
       { rounds: { count: 1, quorum: 1, deadlineSeconds: 600 } },
     );
     const disk = join(root, 'disk');

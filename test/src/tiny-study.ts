@@ -75,7 +75,6 @@ export interface StudyOptions {
     readonly quorum: number;
     readonly deadlineSeconds: number;
   };
-  readonly settleSeconds?: number;
   readonly everyRounds?: number;
 }
 
@@ -86,7 +85,7 @@ export interface StudyOptions {
 export async function foundStudy(
   root: string,
   plans: readonly MemberPlan[],
-  { rounds, settleSeconds = 0, everyRounds = 0 }: StudyOptions,
+  { rounds, everyRounds = 0 }: StudyOptions,
 ): Promise<{ folders: string[]; founding: string }> {
   const folders = plans.map(({ name }) => join(root, name));
   const roster = await Promise.all(
@@ -109,7 +108,6 @@ export async function foundStudy(
         name,
         network: { listen: [`/ip4/127.0.0.1/tcp/${port}`], syncSeconds: 2 },
         data: { train: cohort(train, 0), test: cohort(test, train) },
-        training: { settleSeconds },
         evaluation: { everyRounds },
       };
       await writeFile(join(folder, 'consilium.yaml'), stringify(config));

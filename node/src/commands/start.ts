@@ -1,4 +1,3 @@
-import { runNode } from '../daemon.ts';
 import type { Command } from './command.ts';
 
 export const start: Command = {
@@ -6,5 +5,9 @@ export const start: Command = {
   summary: 'run the node until Ctrl-C; logs go to standard output as JSON lines',
   options: {},
   positionals: 0,
-  run: ({ folder, signal }) => runNode(folder, signal),
+  async run({ folder, signal }) {
+    // Loaded here, so that the other commands do not wait for the network's many modules.
+    const { runNode } = await import('../daemon.ts');
+    await runNode(folder, signal);
+  },
 };

@@ -1,5 +1,5 @@
 import type { ManifestBody, VerifiedRecord } from '@consilium/records';
-import { encodePayload } from '@consilium/weights';
+import { encodePayload, payloadBytes } from '@consilium/weights';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { replay, StudyFold } from './replay.ts';
@@ -99,7 +99,7 @@ test('names payloads that are not here, and counts them when they come', async (
   for (const record of study.records) fold.add(record);
   const before = await fold.state(study.reader(new Set([late])));
   expect(before.missing).toEqual([
-    { digest: late, bytes: study.blobs.get(late)?.length, site: study.key(1).id },
+    { digest: late, bytes: study.blobs.get(late)?.length, site: study.key(1).id, round: 1 },
   ]);
   expect(before.weights[0]).toBe(1002);
   expect(before.rounds[0]?.updates.map(({ counted }) => counted)).toEqual([true, false]);
@@ -181,6 +181,23 @@ describe('excludes, with a finding and for everybody alike,', () => {
       values: new Int32Array(5),
     });
     study.updateOf(1, 1, study.store(new Uint8Array(bytes.length)));
+    expect(await findingsOf(study)).toEqual([['BAD_PAYLOAD', 0]]);
+  });
+
+  test('a payload that is not of the size that its record names', async () => {
+    const study = new TestStudy([10, 10]);
+    const narrow = study.payload([1, 1, 1, 1, 1], 8);
+    const bytes = payloadBytes(study.layout, 16);
+    study.say(1, {
+      kind: 'update',
+      body: {
+        round: 1,
+        base: new Uint8Array(32),
+        payload: { digest: Buffer.from(narrow, 'hex'), bytes },
+        steps: 1,
+        privacy: { profile: 'off' },
+      },
+    });
     expect(await findingsOf(study)).toEqual([['BAD_PAYLOAD', 0]]);
   });
 

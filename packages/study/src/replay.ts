@@ -27,7 +27,10 @@ export interface RoundState {
   readonly absent: readonly SiteId[];
 }
 
-/** Everything that follows from what the sites said. Equal heads and payloads give an equal state, bit for bit. */
+/**
+ * Everything that follows from what the sites said. Equal heads and payloads give equal weights and an equal digest, bit for bit; findings may differ by
+ * what lies beyond the heads, such as the proof of a fork that one party has met and another has not.
+ */
 export interface StudyState {
   /** The study's name among all: the record id (hex) of its manifest. */
   readonly study: string;
@@ -42,6 +45,7 @@ export interface StudyState {
     readonly digest: string;
     readonly bytes: number;
     readonly site: SiteId;
+    readonly round: number;
   }[];
   /** Log sizes and roots (hex) that the state was computed from, by author; members with an empty log left out. */
   readonly heads: readonly {
@@ -124,10 +128,11 @@ export class StudyFold {
       rounds: rounds(founding, updates, counted),
       evaluations,
       findings: [...findings, ...payloadFindings],
-      missing: missing.map(({ payload, payloadBytes, site }) => ({
+      missing: missing.map(({ payload, payloadBytes, site, round }) => ({
         digest: payload,
         bytes: payloadBytes,
         site,
+        round,
       })),
       heads,
       weights,

@@ -38,7 +38,7 @@ export class RoundSum {
   #total: Float64Array | null = null;
   /** For each round, the updates that are in the total. */
   #included = new Map<number, readonly AcceptedUpdate[]>();
-  /** Payloads that never count, by digest, and why: bytes under one digest do not change. */
+  /** Payloads that never count, by digest and named size, and why: bytes under one digest do not change. */
   #refused = new Map<string, string>();
 
   constructor(founding: Founding) {
@@ -71,8 +71,9 @@ export class RoundSum {
       }
     }
     this.#total = total;
-    for (const { site, index, payload } of updates) {
-      const reason = this.#refused.get(payload);
+    for (const update of updates) {
+      const { site, index } = update;
+      const reason = this.#refused.get(nameOf(update));
       if (reason !== undefined)
         findings.push({ code: 'BAD_PAYLOAD', site, index, message: reason });
     }
@@ -119,10 +120,15 @@ export class RoundSum {
     const present = new Map<AcceptedUpdate, Contribution>();
     const missing: AcceptedUpdate[] = [];
     for (const update of updates) {
-      if (this.#refused.has(update.payload)) continue;
+      if (this.#refused.has(nameOf(update))) continue;
       const bytes = await blobs.get(update.payload);
       if (bytes === undefined) {
         missing.push(update);
+        continue;
+      }
+      if (bytes.length !== update.payloadBytes) {
+        const reason = `the payload has ${bytes.length} bytes, the record says ${update.payloadBytes}`;
+        this.#refused.set(nameOf(update), reason);
         continue;
       }
       try {
@@ -133,7 +139,7 @@ export class RoundSum {
         present.set(update, { weight: update.weight, update: grid });
       } catch (error) {
         if (!(error instanceof WeightsError)) throw error;
-        this.#refused.set(update.payload, error.message);
+        this.#refused.set(nameOf(update), error.message);
       }
     }
     return { present, missing };
@@ -163,6 +169,11 @@ function sameUpdates(a: readonly AcceptedUpdate[], b: readonly AcceptedUpdate[])
     a.length === b.length &&
     a.every((update, i) => update.site === b[i]?.site && update.payload === b[i]?.payload)
   );
+}
+
+/** A payload as a record names it: the same bytes under a wrong size are another claim. */
+function nameOf({ payload, payloadBytes }: AcceptedUpdate): string {
+  return `${payload} ${payloadBytes}`;
 }
 
 function addTo(total: Float64Array, mean: Int32Array | null, sign: 1 | -1): void {

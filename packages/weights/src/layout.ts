@@ -27,7 +27,7 @@ export interface Layout {
 /** The most tensors and values that a layout may have; a bound on what a stranger's manifest can cost. */
 export const layoutLimits: { readonly tensors: number; readonly values: number } = {
   tensors: 4096,
-  values: 2 ** 26,
+  values: 2 ** 25,
 };
 
 const namePattern = /^[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}$/;

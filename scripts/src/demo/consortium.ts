@@ -29,7 +29,6 @@ export async function foundConsortium(
         name,
         network: { listen: [address], syncSeconds: 5 },
         data: { train, test },
-        training: { settleSeconds: 5 },
         evaluation: { everyRounds: role === 'validator' ? 4 : 0 },
       };
       await writeFile(join(folder, 'consilium.yaml'), stringify(config));

@@ -118,7 +118,7 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
           test: i <= init.trainers ? cohort : null,
           payloadBits: 16,
           everyRounds: 2,
-          settleSeconds: 10,
+          ownRecords: 0,
         },
       );
       sites[i] = site;
