@@ -43,32 +43,6 @@ describe('below node/, what waits, draws, reads a clock or speaks is injected', 
   });
 });
 
-/** The diagram of the architecture: what each package may import. turbo enforces the same for everything reached through them. */
-const diagram: Readonly<Record<string, readonly string[]>> = {
-  weights: [],
-  log: [],
-  imaging: [],
-  records: ['weights'],
-  averaging: [],
-  compute: ['weights'],
-  study: ['averaging', 'log', 'records', 'weights'],
-  model: ['compute', 'imaging', 'weights'],
-  network: ['log', 'records'],
-};
-
-test.each(Object.entries(diagram))(
-  'package %s depends on its siblings %j and no others',
-  (name, siblings) => {
-    const { dependencies = {} } = JSON.parse(
-      readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'),
-    );
-    const found = Object.keys(dependencies).filter((dependency) =>
-      dependency.startsWith('@consilium/'),
-    );
-    expect(found.sort()).toEqual(siblings.map((sibling) => `@consilium/${sibling}`));
-  },
-);
-
 test('an auditor’s package and all under it load without network, engine or native code', async () => {
   const seen = new Set<string>();
   const visit = (folder: string): void => {
