@@ -168,6 +168,7 @@ async function main(): Promise<void> {
     await writeFile('results/bench-quality.json', `${JSON.stringify(result, null, 2)}\n`);
     process.exitCode = bars.every(({ pass }) => pass) ? 0 : 2;
   } finally {
+    progress.stop();
     await pool.stop();
   }
 }

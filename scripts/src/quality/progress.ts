@@ -4,6 +4,7 @@ export interface Progress {
   add(work: number, cached?: boolean): void;
   /** Counts a finished part of the second kind, e.g. a reading. */
   count(): void;
+  /** May be called again. */
   stop(): void;
 }
 
@@ -20,6 +21,7 @@ export function createProgress(total: number, parts: number): Progress {
     const line = `${((100 * done) / total).toFixed(1).padStart(5)} %  ${finished}/${parts} readings  ${rate.toFixed(1)} steps/s  ${left}`;
     process.stderr.write(isTerminal ? `\r${line.padEnd(70)}` : `${line}\n`);
   };
+  let isStopped = false;
   const timer = setInterval(show, isTerminal ? 1000 : 30_000);
   return {
     add: (work, cached = false) => {
@@ -30,6 +32,10 @@ export function createProgress(total: number, parts: number): Progress {
       finished += 1;
     },
     stop: () => {
+      if (isStopped) {
+        return;
+      }
+      isStopped = true;
       clearInterval(timer);
       show();
       process.stderr.write('\n');
