@@ -131,15 +131,19 @@ function report(
     const figures = bySite.get('external');
     return [
       method === 'together' ? 'together' : `${method} alone`,
+      shown(figures?.diceInLung ?? null),
       shown(figures?.sensitivityLenient ?? null),
       shown(figures?.sensitivityStrict ?? null),
       shown(figures?.burdenError ?? null),
     ];
   });
   screen.say(
-    '\nOn the external site: lesion sensitivity at 1 false positive a slice, and error of the lesion burden\n',
+    '\nOn the external site: lesion Dice inside the true lung, lesion sensitivity at 1 false positive a slice, and error of the lesion burden\n',
   );
-  for (const line of table([['', 'lenient', 'strict', 'burden error'], ...external]))
+  for (const line of table([
+    ['', 'Dice in lung', 'lenient', 'strict', 'burden error'],
+    ...external,
+  ]))
     screen.say(`  ${line}`);
   screen.say('\nThe model at every process\n');
   for (const [name, digest] of Object.entries(digests))

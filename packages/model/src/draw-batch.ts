@@ -110,7 +110,7 @@ function placeSample(
  * The weight of the lesion's cross-entropy outside the lung at a step: it grows with the square of the way to `decaySteps`, since at full weight from
  * the start it teaches "never a lesion" before there is anything to tell lesions by.
  */
-export function outsideWeightAt({ outsideWeight, decaySteps }: TrainingSpec, step: number): number {
+function outsideWeightAt({ outsideWeight, decaySteps }: TrainingSpec, step: number): number {
   return decaySteps === 0 ? outsideWeight : outsideWeight * Math.min(1, step / decaySteps) ** 2;
 }
 

@@ -13,7 +13,7 @@ export interface Fields {
 }
 
 /** SHA-256 and everything named by it. */
-export const DIGEST_BYTES = 32;
+const DIGEST_BYTES = 32;
 
 /**
  * Reads one canonical dag-cbor map of at most `maxBytes`.

@@ -26,7 +26,7 @@ export const machineClock: Clock = {
 };
 
 /** Timing for tests: everything that waits for quiet waits little. */
-export const QUICK: NetworkInit = {
+const QUICK: NetworkInit = {
   listen: ['/ip4/127.0.0.1/tcp/0'],
   timing: {
     dialTimeoutMs: 3_000,

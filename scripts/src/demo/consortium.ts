@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { DemoPlan } from './plan.ts';
@@ -57,9 +57,4 @@ export async function foundConsortium(
     others.map(({ folder }) => consilium('study', 'join', founding, '--folder', folder)),
   );
   return nodes;
-}
-
-/** The founding file of a consortium. */
-export function foundingFile(root: string): Promise<Buffer> {
-  return readFile(join(root, 'study.cbor'));
 }

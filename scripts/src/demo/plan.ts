@@ -66,11 +66,11 @@ export function generatedPlan(): DemoPlan {
       { name: 'auditor', role: 'observer', patients: 0, train: null, test: null },
     ],
     task: 'small',
-    rounds: 12,
+    rounds: 16,
     stepsPerRound: 25,
     deadlineSeconds: 20,
     killed: 'hospital-b',
-    killAfterRound: 4,
+    killAfterRound: 5,
   };
 }
 
