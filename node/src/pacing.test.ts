@@ -130,6 +130,7 @@ describe('evaluations', () => {
     lastRound: 0,
     isStateDone: false,
     hasPatients: true,
+    unchangedMs: 0,
   };
   test.each<[what: string, lastRounds: number[], evaluated: Partial<Evaluated>, kind: string]>([
     ['none before the first round has settled', [1, 1, 0], {}, 'wait'],
@@ -153,6 +154,20 @@ describe('evaluations', () => {
     const action = nextAction(progress(lastRounds), 't0', 0, { ...nothing, ...evaluated });
     expect(action.kind).toBe(kind);
     if (action.kind === 'evaluate') expect(action.round).toBe(settledRound(progress(lastRounds)));
+  });
+
+  test.each([
+    [
+      'a trainer that is gone before its last round holds up the last evaluation',
+      [8, 8, 7],
+      overdue - 1,
+      'finished',
+    ],
+    ['but no longer than a deadline', [8, 8, 7], overdue, 'evaluate'],
+    ['and only when a quorum has given the last round', [8, 7, 7], overdue, 'finished'],
+  ])('%s', (_, lastRounds, unchangedMs, kind) => {
+    const evaluated = { ...nothing, everyRounds: 0, unchangedMs };
+    expect(nextAction(progress(lastRounds), 't0', 0, evaluated).kind).toBe(kind);
   });
 
   test('a validator evaluates and otherwise watches', () => {

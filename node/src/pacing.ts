@@ -61,14 +61,20 @@ export function frontier(lastRounds: readonly number[], quorum: number): number 
  */
 export function settledRound(progress: Progress): number {
   const trainers = progress.members.filter(({ role }) => role === 'trainer');
-  const reached = frontier(
-    trainers.map(({ lastRound }) => lastRound),
-    progress.manifest.rounds.quorum,
-  );
+  const reached = reachedRound(progress);
   const active = trainers
     .filter(({ lastRound }) => lastRound >= reached - 1)
     .map(({ lastRound }) => lastRound);
   return active.length === 0 ? 0 : Math.min(...active);
+}
+
+/** The highest round that a quorum has given. */
+function reachedRound({ members, manifest }: Progress): number {
+  const trainers = members.filter(({ role }) => role === 'trainer');
+  return frontier(
+    trainers.map(({ lastRound }) => lastRound),
+    manifest.rounds.quorum,
+  );
 }
 
 /** What a site does next about its own patients. */
@@ -83,11 +89,13 @@ export interface Evaluated {
   /** Whether it has evaluated just this state. */
   readonly isStateDone: boolean;
   readonly hasPatients: boolean;
+  /** How long nothing has changed this state. */
+  readonly unchangedMs: number;
 }
 
 /**
  * {@link nextStep}, with evaluations put first where one is due: after every n-th settled round, and of the last round's state, again when a late update
- * has changed it.
+ * has changed it. The last round counts as settled too when a quorum has given it and nothing has changed for a deadline.
  */
 export function nextAction(
   progress: Progress,
@@ -97,10 +105,13 @@ export function nextAction(
 ): Action {
   const round = settledRound(progress);
   const { everyRounds, lastRound } = evaluated;
-  const isLast = round === progress.manifest.rounds.count;
+  const { count, deadlineSeconds } = progress.manifest.rounds;
+  // A trainer that has gone for good before its last round must not keep the result from ever being evaluated.
+  const isOverdue = evaluated.unchangedMs >= deadlineSeconds * 1000;
+  const isLast = round === count || (isOverdue && reachedRound(progress) === count);
   const isNthDue =
     everyRounds > 0 && Math.floor(round / everyRounds) > Math.floor(lastRound / everyRounds);
   if (evaluated.hasPatients && !evaluated.isStateDone && (isLast || isNthDue))
-    return { kind: 'evaluate', round };
+    return { kind: 'evaluate', round: isLast ? count : round };
   return nextStep(progress, site, waitedMs);
 }

@@ -84,6 +84,8 @@ export class Site {
   /** What failed for good in the background; ends the loop. */
   #failure: { readonly error: unknown } | null = null;
   #state: StudyState | null = null;
+  /** When the state became what it is. */
+  #stateSince: number;
   #activity: Activity = { kind: 'starting', round: 0, done: 0, total: 0 };
   #waitingSince: number;
 
@@ -92,6 +94,7 @@ export class Site {
     this.#init = init;
     this.#fold = new StudyFold(components.study);
     this.#waitingSince = components.clock.now();
+    this.#stateSince = components.clock.now();
   }
 
   /** The last state that was computed, or null before the first. */
@@ -160,6 +163,7 @@ export class Site {
       lastRound: Math.max(0, ...own.map(({ round }) => round)),
       isStateDone: own.some(({ state: evaluated }) => evaluated === state.digest),
       hasPatients: this.#init.test !== null,
+      unchangedMs: clock.now() - this.#stateSince,
     });
     if (this.#components.log.head(key.id).size < this.#init.ownRecords) {
       this.#show('recovering', 0);
@@ -303,8 +307,10 @@ export class Site {
 
   async #replay(): Promise<StudyState | null> {
     try {
-      this.#state = await this.#fold.state(this.#components.blobs);
-      return this.#state;
+      const state = await this.#fold.state(this.#components.blobs);
+      if (state.digest !== this.#state?.digest) this.#stateSince = this.#components.clock.now();
+      this.#state = state;
+      return state;
     } catch (error) {
       if (!(error instanceof StudyError)) throw error;
       this.#components.logger.info({ code: error.code }, error.message);
