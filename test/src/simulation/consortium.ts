@@ -29,7 +29,7 @@ export interface SimulationInit {
 
 /** How a run ended. */
 export interface Simulated {
-  /** Every site's own last state, the validator's and the observer's at the end. */
+  /** The last state of every site that is there at the end, the validator's and the observer's last. */
   readonly states: readonly StudyState[];
   readonly logs: readonly LogStore[];
   /** Every line that any site logged, with its virtual time. */
@@ -140,26 +140,32 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
     });
   }
 
+  const goneForGood = new Set(
+    init.faults.crashes.filter(({ to }) => to === Infinity).map(({ site }) => site),
+  );
+  const there = [...keys.keys()].filter((i) => !goneForGood.has(i));
   const isOver = (): boolean => {
-    const digests = new Set(sites.map((site) => site?.state?.digest ?? null));
-    const areDone = sites.every((site) =>
-      ['finished', 'watching'].includes(site?.activity.kind ?? ''),
-    );
+    const present = there.map((i) => sites[i] ?? null);
+    const digests = new Set(present.map((site) => site?.state?.digest ?? null));
+    const areDone = present.every((site) => {
+      const state = site?.state;
+      const isEvaluated = state?.evaluations.some((each) => each.state === state.digest);
+      return isEvaluated && ['finished', 'watching'].includes(site?.activity.kind ?? '');
+    });
     const sizes = new Set(
-      stations.map(({ log }) => JSON.stringify(log.heads().map(({ size }) => size))),
+      there.map((i) => JSON.stringify(stations[i]?.log.heads().map(({ size }) => size))),
     );
-    const rounds = sites.map(
-      (site) => site?.state?.members.map(({ lastRound }) => lastRound) ?? [],
-    );
-    const areComplete = rounds.every((last) =>
-      last.slice(0, init.trainers).every((round) => round === init.rounds),
+    const areComplete = present.every((site) =>
+      there
+        .filter((i) => i < init.trainers)
+        .every((i) => site?.state?.members[i]?.lastRound === init.rounds),
     );
     return areDone && areComplete && sizes.size === 1 && digests.size === 1;
   };
   await time.run(isOver, limitMs);
   return {
-    states: sites.map((site) => site?.state as StudyState),
-    logs: stations.map(({ log }) => log),
+    states: there.map((i) => sites[i]?.state as StudyState),
+    logs: there.map((i) => (stations[i] as (typeof stations)[number]).log),
     trace,
     elapsedMs: time.now(),
   };

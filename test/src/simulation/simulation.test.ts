@@ -15,7 +15,8 @@ const calm: Faults = {
 /** What holds however a run went. */
 async function expectAgreement({ states, logs }: Simulated, init: SimulationInit): Promise<void> {
   const [first] = states as [Simulated['states'][number]];
-  expect(states).toHaveLength(init.trainers + 2);
+  const gone = init.faults.crashes.filter(({ to }) => to === Infinity);
+  expect(states).toHaveLength(init.trainers + 2 - gone.length);
   for (const state of states) {
     expect(state.digest).toBe(first.digest);
     expect(state.heads).toEqual(first.heads);
@@ -85,6 +86,20 @@ describe('the site’s own loop in virtual time', () => {
       true,
     );
   }, 60_000);
+
+  test.each([20_000, 35_000, 50_000, 65_000])(
+    'a hospital that is gone for good after %i ms keeps nobody from the last round and its evaluation',
+    async (from) => {
+      const crashes = [{ site: 1, from, to: Infinity }];
+      const init = { ...faulty(31), faults: { ...calm, crashes } };
+      const run = await simulate(init);
+      await expectAgreement(run, init);
+      const { members, rounds } = run.states[0] as Simulated['states'][number];
+      expect(members[1]?.lastRound).toBeLessThan(init.rounds);
+      expect(rounds.at(-1)?.absent).toEqual([members[1]?.site]);
+    },
+    60_000,
+  );
 
   test.each([11, 12, 13])(
     'agrees under the faults of seed %i',

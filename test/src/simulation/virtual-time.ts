@@ -101,7 +101,10 @@ export class VirtualTime {
     }
   }
 
-  /** Until every actor waits for time to pass. */
+  /**
+   * Until every actor waits for time to pass. What an actor does between two waits runs in microtasks, its stores being in memory: one turn of
+   * the event loop sees it through, also where the actor waits for one thing while it does another.
+   */
   async #rest(): Promise<void> {
     do await turn();
     while (this.#tasks > 0 || [...this.#actors].some(({ pending }) => pending === 0));
