@@ -64,7 +64,7 @@ describe('the site’s own loop in virtual time', () => {
         partitions: [{ from: 40_000, to: 180_000, sites: new Set([0, 1, 2, 3, 4]) }],
         crashes: [
           { site: 7, from: 30_000, to: 70_000 },
-          { site: 8, from: 25_000, to: 400_000 },
+          { site: 8, from: 25_000, to: 260_000 },
           { site: 7, from: 120_000, to: 130_000 },
         ],
       },
