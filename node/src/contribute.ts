@@ -1,15 +1,7 @@
-import { networkLayout, parseTask } from '@consilium/model';
 import type { SiteKey } from '@consilium/records';
 import type { StudyState } from '@consilium/study';
-import {
-  encodePayload,
-  fromGrid,
-  putPart,
-  quantize,
-  type RandomBytes,
-  splitLayout,
-  takePart,
-} from '@consilium/weights';
+import { encodePayload, quantize, type RandomBytes, takePart } from '@consilium/weights';
+import { modelHere } from './model-here.ts';
 import type { Trainer } from './trainer.ts';
 import type { CohortSource, JobProgress } from './training-messages.ts';
 import type { TrainingState, TrainingStore } from './training-store.ts';
@@ -49,28 +41,24 @@ export async function contribute(
   const { key, trainer, trainingStore, random, onProgress } = components;
   const { state, cohort, payloadBits, signal } = init;
   const { gridExponent } = state.manifest;
-  const task = parseTask(state.manifest.task);
-  const layout = networkLayout(task.network);
-  const { shared, local } = splitLayout(layout);
-  const lastRound = state.members.find(({ site }) => site === key.id)?.lastRound ?? 0;
-  const kept = lastRound > 0 ? await trainingStore.load(lastRound) : null;
-
-  const base = fromGrid(state.weights, gridExponent);
-  const weights = new Float32Array(layout.length);
-  putPart(layout, shared, weights, base);
-  if (kept !== null) putPart(layout, local, weights, kept.local);
+  const { task, layout, shared, local, weights, training } = await modelHere(
+    state,
+    key.id,
+    trainingStore,
+  );
 
   const trained = await trainer.train(
     {
       task,
       weights,
-      optimizerState: kept?.optimizer ?? null,
+      optimizerState: training?.optimizer ?? null,
       steps: task.training.stepsPerRound,
       seed: seedFrom(random),
       cohort,
     },
     { signal, onProgress },
   );
+  const base = takePart(layout, shared, weights);
   const change = takePart(layout, shared, trained.weights).map(
     (value, i) => value - (base[i] as number),
   );
@@ -78,7 +66,7 @@ export async function contribute(
     bits: payloadBits,
     gridExponent,
     random,
-    ...(kept === null ? {} : { residual: kept.residual }),
+    ...(training === null ? {} : { residual: training.residual }),
   });
   return {
     payload: encodePayload(update),

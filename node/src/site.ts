@@ -1,14 +1,14 @@
-import { ImagingError } from '@consilium/imaging';
-import { type BlobStore, LogError, type LogStore } from '@consilium/log';
-import { networkLayout, parseTask } from '@consilium/model';
+import type { BlobStore, LogStore } from '@consilium/log';
 import type { Clock, Network } from '@consilium/network';
 import { openRecord, type RecordDraft, type SiteKey, signRecord } from '@consilium/records';
 import { StudyError, StudyFold, type StudyState } from '@consilium/study';
-import { fromGrid, putPart, type RandomBytes, splitLayout } from '@consilium/weights';
+import type { RandomBytes } from '@consilium/weights';
+import { attempt } from './attempt.ts';
 import { contribute } from './contribute.ts';
-import { NodeError } from './error.ts';
 import type { Logger } from './logger.ts';
+import { modelHere } from './model-here.ts';
 import { type Action, nextAction } from './pacing.ts';
+import { PayloadFetches } from './payload-fetches.ts';
 import { evaluationBody } from './recorded-evaluation.ts';
 import type { Trainer } from './trainer.ts';
 import type { CohortSource, JobProgress } from './training-messages.ts';
@@ -60,15 +60,12 @@ export interface Activity {
 const idleMs = 1_000;
 /** How long to wait after a job or a transfer failed. */
 const retryMs = 2_000;
-/** How long to wait before a payload is asked for again that no member could give. */
-const fetchAgainMs = 5_000;
-const maxFetches = 4;
 
 /**
  * One hospital's loop: pull → replay → train → append → announce → evaluate, until aborted.
  *
  * All decisions are the fold's and the pacing's, which are pure; this class only carries them out. A failure of a step is logged and the
- * step is tried again: nothing that a peer, the training process or the disk does ends the loop.
+ * step is tried again: nothing that a peer or the training process does ends the loop; a full disk and unreadable images do.
  */
 export class Site {
   readonly #components: SiteComponents;
@@ -77,12 +74,7 @@ export class Site {
   readonly #wakeup = new Wakeup();
   /** Records of each author that the fold has. */
   readonly #taken = new Map<string, number>();
-  /** Payloads on disk, on their way, and not to be asked for again before a time. */
-  readonly #here = new Set<string>();
-  readonly #fetching = new Set<string>();
-  readonly #fetchAgainAt = new Map<string, number>();
-  /** What failed for good in the background; ends the loop. */
-  #failure: { readonly error: unknown } | null = null;
+  readonly #payloads: PayloadFetches;
   #state: StudyState | null = null;
   /** When the state became what it is. */
   #stateSince: number;
@@ -93,6 +85,7 @@ export class Site {
     this.#components = components;
     this.#init = init;
     this.#fold = new StudyFold(components.study);
+    this.#payloads = new PayloadFetches(components, () => this.#wakeup.wake());
     this.#waitingSince = components.clock.now();
     this.#stateSince = components.clock.now();
   }
@@ -149,11 +142,15 @@ export class Site {
 
   async #turn(signal: AbortSignal): Promise<void> {
     const { clock, key } = this.#components;
-    if (this.#failure !== null) throw this.#failure.error;
     await this.#takeRecords();
-    await this.#fetchMissing(signal);
     const state = await this.#replay();
+    this.#payloads.start(state?.missing ?? this.#initialWeights(), signal);
     if (state === null) {
+      await this.#wakeup.wait(clock, retryMs, signal);
+      return;
+    }
+    if (this.#components.log.head(key.id).size < this.#init.ownRecords) {
+      this.#show('recovering', 0);
       await this.#wakeup.wait(clock, retryMs, signal);
       return;
     }
@@ -165,11 +162,6 @@ export class Site {
       hasPatients: this.#init.test !== null,
       unchangedMs: clock.now() - this.#stateSince,
     });
-    if (this.#components.log.head(key.id).size < this.#init.ownRecords) {
-      this.#show('recovering', 0);
-      await this.#wakeup.wait(clock, retryMs, signal);
-      return;
-    }
     // A payload of the round before is on its way: better to train on all of it, within the deadline. An older one is not waited for again.
     const isOnItsWay =
       'round' in action && state.missing.some(({ round }) => round >= action.round - 1);
@@ -240,10 +232,9 @@ export class Site {
   }
 
   async #evaluate(round: number, state: StudyState, signal: AbortSignal): Promise<void> {
-    const { trainer, network, logger } = this.#components;
+    const { key, trainer, trainingStore, network, logger } = this.#components;
     if (this.#init.test === null) return;
-    const task = parseTask(state.manifest.task);
-    const { weights } = await this.#modelHere(state);
+    const { task, weights } = await modelHere(state, key.id, trainingStore);
     const { summary } = await trainer.evaluate(
       { task, weights, cohort: this.#init.test },
       { signal, onProgress: (progress) => this.#progressed('evaluating', round, progress) },
@@ -254,19 +245,6 @@ export class Site {
     });
     logger.info({ round, state: state.digest }, 'evaluation signed');
     await this.#tried('announce', signal, () => network.announce());
-  }
-
-  /** The state's shared weights with this site's own corrections beside them. */
-  async #modelHere(state: StudyState): Promise<{ weights: Float32Array }> {
-    const { trainingStore, key } = this.#components;
-    const layout = networkLayout(parseTask(state.manifest.task).network);
-    const { shared, local } = splitLayout(layout);
-    const lastRound = state.members.find(({ site }) => site === key.id)?.lastRound ?? 0;
-    const training = lastRound > 0 ? await trainingStore.load(lastRound) : null;
-    const weights = new Float32Array(layout.length);
-    putPart(layout, shared, weights, fromGrid(state.weights, state.manifest.gridExponent));
-    if (training !== null) putPart(layout, local, weights, training.local);
-    return { weights };
   }
 
   async #append(state: StudyState, said: Pick<RecordDraft, 'kind' | 'body'>): Promise<void> {
@@ -318,63 +296,16 @@ export class Site {
     }
   }
 
-  /**
-   * Pulls payloads that records name and the disk lacks, a few at once and in the background: a payload that nobody has must hold up nothing. Every arrival wakes
-   * the loop.
-   */
-  async #fetchMissing(signal: AbortSignal): Promise<void> {
-    const { blobs, clock } = this.#components;
-    for (const { digest, bytes } of this.#wanted()) {
-      if (this.#here.has(digest) || this.#fetching.has(digest)) continue;
-      if (await blobs.has(digest)) this.#here.add(digest);
-      else if (
-        this.#fetching.size < maxFetches &&
-        clock.now() >= (this.#fetchAgainAt.get(digest) ?? 0)
-      ) {
-        this.#fetching.add(digest);
-        this.#fetch(digest, bytes, signal).catch((error) => {
-          this.#failure = { error };
-          this.#wakeup.wake();
-        });
-      }
-    }
-  }
-
-  async #fetch(digest: string, bytes: number, signal: AbortSignal): Promise<void> {
-    const { network, clock } = this.#components;
-    const isHere = await this.#tried('fetch', signal, () =>
-      network.fetchBlob(digest, bytes, { signal }),
-    );
-    this.#fetching.delete(digest);
-    if (!isHere) this.#fetchAgainAt.set(digest, clock.now() + fetchAgainMs);
-    this.#wakeup.wake();
-  }
-
-  #wanted(): { digest: string; bytes: number }[] {
+  /** What the fold cannot begin without. */
+  #initialWeights(): { digest: string; bytes: number }[] {
     const founding = this.#fold.founding();
     if (founding === null) return [];
     const { digest, bytes } = founding.manifest.initialWeights;
-    const updates = this.#fold.decisions()?.updates ?? [];
-    return [
-      { digest: Buffer.from(digest).toString('hex'), bytes },
-      ...updates.map(({ payload, payloadBytes }) => ({ digest: payload, bytes: payloadBytes })),
-    ];
+    return [{ digest: Buffer.from(digest).toString('hex'), bytes }];
   }
 
-  async #tried(what: string, signal: AbortSignal, work: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      if (signal.aborted) return false;
-      if (isForGood(error)) throw error;
-      const { code = 'UNKNOWN', message = String(error) } = error as {
-        code?: string;
-        message?: string;
-      };
-      this.#components.logger.warn({ what, code }, message);
-      return false;
-    }
+  #tried(what: string, signal: AbortSignal, work: () => Promise<unknown>): Promise<boolean> {
+    return attempt(what, { logger: this.#components.logger, signal }, work);
   }
 
   #pause(signal: AbortSignal): Promise<void> {
@@ -388,10 +319,4 @@ export class Site {
   #progressed(kind: Activity['kind'], round: number, { done, total }: JobProgress): void {
     this.#activity = { kind, round, done, total };
   }
-}
-
-/** Failures that trying again does not mend and that a person must: a full disk, and images that cannot be read. */
-function isForGood(error: unknown): boolean {
-  if (error instanceof ImagingError) return true;
-  return (error instanceof LogError || error instanceof NodeError) && error.code === 'DISK_FULL';
 }
