@@ -7,7 +7,7 @@ import type { Status } from '@consilium/node';
 import { cliArguments } from './command-line.ts';
 
 /** How long anything that must happen may take on a machine that is busy with other work. */
-export const patienceMs = 120_000;
+const patienceMs = 120_000;
 
 /** A site's node in a process of its own, over all its lives. What it prints goes to `logFile`, `node.log` in its folder by default. */
 export class NodeProcess {

@@ -11,14 +11,14 @@ export const slicePixels = 32;
 const slicesEach = 4;
 
 /** A task whose rounds take a moment: some hundred parameters, two steps a round. */
-export const tinyTask: LesionTask = {
+const tinyTask: LesionTask = {
   ...smallTask,
   network: { size: slicePixels, cropSize: 16, slices: 1, channels: [4, 8], groupChannels: 4 },
   training: { ...smallTask.training, stepsPerRound: 2, batch: 2 },
 };
 
 /** Writes generated patients as a folder of PNG slices with masks: `names`, each ill. */
-export async function writeCohort(
+async function writeCohort(
   folder: string,
   names: readonly string[],
   seed: number,
