@@ -18,11 +18,7 @@ const tinyTask: LesionTask = {
 };
 
 /** Writes generated patients as a folder of PNG slices with masks: `names`, each ill. */
-async function writeCohort(
-  folder: string,
-  names: readonly string[],
-  seed: number,
-): Promise<void> {
+async function writeCohort(folder: string, names: readonly string[], seed: number): Promise<void> {
   for (const part of ['ct', 'lungs', 'covid']) await mkdir(join(folder, part), { recursive: true });
   const rows = ['slice,case'];
   for (const [index, name] of names.entries()) {
