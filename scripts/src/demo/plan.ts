@@ -88,6 +88,7 @@ export function slicesPlan(data: string): DemoPlan {
   return {
     ...generatedPlan(),
     title: 'real slices of 13 patients',
+    task: 'default',
     sites: [
       {
         name: 'hospital-a',
