@@ -1,3 +1,4 @@
+import { ComputeError } from '@consilium/compute';
 import { ImagingError } from '@consilium/imaging';
 import { LogError } from '@consilium/log';
 import { NodeError } from './error.ts';
@@ -6,7 +7,7 @@ import type { Logger } from './logger.ts';
 /**
  * Does `work` and says whether it succeeded. A failure is logged with its code, and is its caller's to try again; being aborted is no failure.
  *
- * @throws what trying again does not mend and a person must: a full disk, and images that cannot be read.
+ * @throws what trying again does not mend and a person must: a full disk, images that cannot be read, and an engine that is not there.
  */
 export async function attempt(
   what: string,
@@ -30,5 +31,6 @@ export async function attempt(
 
 function isForGood(error: unknown): boolean {
   if (error instanceof ImagingError) return true;
+  if (error instanceof ComputeError && error.code === 'PROVIDER_MISSING') return true;
   return (error instanceof LogError || error instanceof NodeError) && error.code === 'DISK_FULL';
 }

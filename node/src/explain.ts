@@ -19,6 +19,8 @@ const hints: Readonly<Record<string, string>> = {
     'start the node while another member is reachable: the initial weights come from there',
   LISTEN_FAILED:
     'mend network.listen in consilium.yaml: addresses of this machine, e.g. /ip4/0.0.0.0/tcp/4001',
+  PROVIDER_MISSING:
+    'set compute.provider to cpu in consilium.yaml, or install what that provider needs',
   BAD_MANIFEST: 'ask the founder: the manifest contradicts itself',
 };
 

@@ -151,4 +151,16 @@ describe('the training process', () => {
     expect(subject.pid).toBeNull();
     await expect(subject.train(job(1))).rejects.toMatchObject({ code: 'STOPPED' });
   });
+
+  test('an engine that is not there is named, and not taken for a failed job', async () => {
+    const subject = createTrainer({
+      execArgv: ['--conditions=@consilium/source'],
+      compute: { provider: 'cuda' },
+    });
+    trainers.push(subject);
+    await expect(subject.train(job(1))).rejects.toMatchObject({
+      name: 'ComputeError',
+      code: 'PROVIDER_MISSING',
+    });
+  });
 });

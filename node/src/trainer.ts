@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { ComputeError, type ComputeErrorCode } from '@consilium/compute';
 import { ImagingError, type ImagingErrorCode } from '@consilium/imaging';
 import { ModelError, type ModelErrorCode } from '@consilium/model';
 import type {
@@ -16,7 +17,7 @@ export type TrainerErrorCode =
   | 'PROCESS_LOST'
   /** The trainer was stopped before or during the job. */
   | 'STOPPED'
-  /** The job failed inside the process, for a reason that is no {@link ModelError} and no {@link ImagingError}. */
+  /** The job failed inside the process, for a reason that is none of the packages’ own errors. */
   | 'JOB_FAILED';
 
 export class TrainerError extends Error {
@@ -50,7 +51,7 @@ export interface JobOptions {
  * Trains and evaluates in a process of its own, so that the node's event loop never waits for a matrix product. Jobs run one after the other
  * in the order of the calls.
  *
- * A job ends with its result or rejects with: the signal's reason; a `ModelError` or `ImagingError` as it was thrown in the process;
+ * A job ends with its result or rejects with: the signal's reason; a `ModelError`, `ImagingError` or `ComputeError` as it was thrown in the process;
  * a `TrainerError`. Losing the process costs the job it was at: those that wait, and later ones, get a new process.
  */
 export interface Trainer {
@@ -249,6 +250,9 @@ function asThrown({ name, code, message }: Extract<FromProcess, { kind: 'failure
   }
   if (name === 'ImagingError' && code !== null) {
     return new ImagingError(code as ImagingErrorCode, message);
+  }
+  if (name === 'ComputeError' && code !== null) {
+    return new ComputeError(code as ComputeErrorCode, message);
   }
   return new TrainerError('JOB_FAILED', message);
 }

@@ -89,6 +89,8 @@ export function slicesPlan(data: string): DemoPlan {
     ...generatedPlan(),
     title: 'real slices of 13 patients',
     task: 'default',
+    rounds: 30,
+    stepsPerRound: 25,
     sites: [
       {
         name: 'hospital-a',
