@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { openPngCohort } from '@consilium/imaging';
 import { createNetwork } from '@consilium/network';
 import { loadKey, openRecord } from '@consilium/records';
+import { found } from '@consilium/study';
+import { admissionOf } from './admission.ts';
 import { systemClock } from './clock.ts';
 import { type Config, loadConfig } from './config.ts';
 import { NodeError } from './error.ts';
@@ -49,23 +51,13 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
   // The founding file is the founder's first record: with it in the log, the roster is known before anyone is dialled.
   await keepFounding(founding.verified.envelope, log, logger);
 
-  const members = new Set(founding.manifest.roster.map(({ site }) => site));
   const network = createNetwork(
     {
       key,
       log,
       blobs,
       members: () => founding.manifest.roster,
-      admit: (entry) => {
-        const { author } = openRecord(entry).record;
-        if (!members.has(author)) {
-          throw new NodeError(
-            'NOT_IN_ROSTER',
-            `${author} is not in the roster`,
-            'only members are heard',
-          );
-        }
-      },
+      admit: admissionOf(found(founding.manifest)),
       clock: systemClock,
       random: randomBytes,
       logger,

@@ -7,6 +7,7 @@ export type NodeErrorCode =
   | 'FOLDER_IN_USE'
   | 'STUDY_MISSING'
   | 'STUDY_EXISTS'
+  | 'NOT_ADMITTED'
   | 'NOT_IN_ROSTER'
   | 'ADDRESS_IN_USE'
   | 'DATA'

@@ -2,6 +2,12 @@ import { leafHash, TreeHasher } from '@consilium/log';
 import type { SiteId, VerifiedRecord } from '@consilium/records';
 import type { Finding } from './finding.ts';
 
+/** The records of a log that count, and the broken rule that ends them, if one does. */
+export interface Prefix {
+  readonly records: readonly VerifiedRecord[];
+  readonly finding: Finding | null;
+}
+
 /**
  * What is known of one site's log, in whatever order it came.
  *
@@ -12,6 +18,8 @@ export class SiteChain {
   readonly site: SiteId;
   #records = new Map<number, VerifiedRecord[]>();
   #tree = new TreeHasher();
+  /** What `prefix` gave last; null since a record came. */
+  #prefix: Prefix | null = null;
 
   constructor(site: SiteId) {
     this.site = site;
@@ -23,10 +31,16 @@ export class SiteChain {
     const known = this.#records.get(index) ?? [];
     if (known.length === 2 || known.some(({ id }) => equal(id, verified.id))) return;
     this.#records.set(index, [...known, verified]);
+    this.#prefix = null;
   }
 
   /** The records that count, in order, and why no more do when a rule was broken. */
-  prefix(): { records: VerifiedRecord[]; finding: Finding | null } {
+  prefix(): Prefix {
+    this.#prefix ??= this.#walk();
+    return this.#prefix;
+  }
+
+  #walk(): Prefix {
     const records: VerifiedRecord[] = [];
     for (;;) {
       const index = records.length;

@@ -49,10 +49,13 @@ export function decide(
     evaluations: [] as RecordedEvaluation[],
     findings: [] as Finding[],
   };
+  const { recordLimit } = founding;
   for (const { site } of founding.manifest.roster) {
     const { records, finding } = chains.get(site)?.prefix() ?? { records: [], finding: null };
     let lastRound = 0;
-    for (const verified of records.filter(({ record }) => isOf(record.study, study))) {
+    for (const verified of records
+      .slice(0, recordLimit)
+      .filter(({ record }) => isOf(record.study, study))) {
       const { record } = verified;
       if (!record.known) {
         decisions.findings.push({
@@ -71,6 +74,10 @@ export function decide(
         if (fault === null) decisions.evaluations.push(evaluated(verified, record.body));
         else decisions.findings.push({ ...fault, site, index: record.index });
       }
+    }
+    if (records.length > recordLimit) {
+      const message = `records beyond the first ${recordLimit} do not count`;
+      decisions.findings.push({ code: 'LOG_TOO_LONG', site, index: recordLimit, message });
     }
     if (finding !== null) decisions.findings.push(finding);
   }

@@ -13,6 +13,7 @@ import type { SiteId } from '@consilium/records';
  * `PRIVACY_PROFILE`: an update made under another privacy profile than the manifest's.
  * `BAD_PAYLOAD`: the payload's bytes break the format, the layout or the grid.
  * `WEIGHTS_SATURATED`: the sum of all updates left 32 bits of the grid and was held at the bound.
+ * `LOG_TOO_LONG`: a site says far more than the study needs; what lies beyond the limit does not count.
  * `UNKNOWN_KIND`: a record of a kind that this version does not know; kept, and without effect.
  */
 export type FindingCode =
@@ -26,6 +27,7 @@ export type FindingCode =
   | 'PRIVACY_PROFILE'
   | 'BAD_PAYLOAD'
   | 'WEIGHTS_SATURATED'
+  | 'LOG_TOO_LONG'
   | 'UNKNOWN_KIND';
 
 /** One breach: whose record it was, where it stands, and a sentence for people. */

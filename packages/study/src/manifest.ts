@@ -9,6 +9,8 @@ export interface Founding {
   readonly layout: Layout;
   /** How much each trainer's update counts: its declared cohort, at most four times the median. */
   readonly weightOf: ReadonlyMap<SiteId, number>;
+  /** Records of one site that count: several times what an honest one has to say. More would only fill memory. */
+  readonly recordLimit: number;
 }
 
 /** The largest sum of weights for which the mean is exact; see `weightedMean`. */
@@ -30,7 +32,7 @@ export function found(manifest: ManifestBody): Founding {
   const weightOf = new Map(trainers.map(({ site, patients }) => [site, Math.min(patients, cap)]));
   const total = [...weightOf.values()].reduce((sum, weight) => sum + weight, 0);
   if (total > largestTotal) throw bad(`cohorts sum to ${total}, at most ${largestTotal}`);
-  return { manifest, layout, weightOf };
+  return { manifest, layout, weightOf, recordLimit: 64 + 8 * manifest.rounds.count };
 }
 
 function lowerMedian(values: readonly number[]): number {

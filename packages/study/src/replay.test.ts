@@ -242,6 +242,15 @@ describe('excludes, with a finding and for everybody alike,', () => {
   });
 });
 
+test('counts no more of a log than the study can need, and says where it stopped', async () => {
+  const study = new TestStudy([10, 10], { rounds: { count: 1, deadlineSeconds: 60, quorum: 2 } });
+  for (let i = 0; i < 72; i++) study.say(1, { kind: 'reserve', body: {}, known: false });
+  study.update(1, 1, [8, 8, 8, 8, 8]);
+  const state = await replay(study.study, study.records, study.reader());
+  expect(state.weights[0]).toBe(1000);
+  expect(state.findings.at(-1)).toMatchObject({ code: 'LOG_TOO_LONG', index: 72 });
+});
+
 test('takes the first of two updates for one round and refuses the second', async () => {
   const study = new TestStudy([10, 10]);
   study.update(1, 1, [8, 8, 8, 8, 8]);
