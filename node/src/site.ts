@@ -45,6 +45,7 @@ export interface SiteInit {
 export interface Activity {
   readonly kind:
     | 'starting'
+    | 'connecting'
     | 'recovering'
     | 'training'
     | 'evaluating'
@@ -108,7 +109,9 @@ export class Site {
       'this study runs WITHOUT differential privacy: updates may reveal training data',
     );
     try {
+      // What the disk has is shown at once, whoever can be reached.
       await this.#takeRecords();
+      await this.#replay();
       await this.#settle(signal);
       while (!signal.aborted) await this.#turn(signal);
     } finally {
@@ -123,6 +126,7 @@ export class Site {
   async #settle(signal: AbortSignal): Promise<void> {
     const { clock, network, logger } = this.#components;
     const others = (this.#fold.founding()?.manifest.roster.length ?? 2) - 1;
+    this.#show('connecting', 0);
     for (let tries = 0; others > 0 && !signal.aborted; tries++) {
       let answered = 0;
       await this.#tried('sync', signal, async () => {

@@ -15,7 +15,7 @@ const roundsAway = 2;
 
 /**
  * Starts every process, kills one hospital on the way (SIGKILL: no chance to tidy up), starts it again two rounds later, and waits until every trainer has
- * given its last round, every process holds the same model, and the external site has evaluated it.
+ * given its last round, every process holds the same model, and every site that can publish figures has evaluated it.
  *
  * @throws when a process ends by itself, or `signal` aborts.
  */
@@ -75,12 +75,13 @@ function finished(
     digests.add(status.state.digest);
   }
   const [digest] = digests;
-  const external = statuses.get('external');
-  const hasEvaluated =
-    !publishes(plan, 'external') ||
-    external?.evaluations.some(
-      ({ site, state }) => site === external.site.id && state === digest,
-    ) === true;
+  const [first] = statuses.values();
+  const evaluators = new Set(
+    first?.evaluations.filter(({ state }) => state === digest).map(({ site }) => site),
+  );
+  const hasEvaluated = [...statuses].every(
+    ([name, status]) => !publishes(plan, name) || evaluators.has(status?.site.id ?? ''),
+  );
   return digests.size === 1 && hasEvaluated ? (statuses as ReadonlyMap<string, Status>) : null;
 }
 
