@@ -54,11 +54,21 @@ export async function readPlan(path: string): Promise<StudyPlan> {
       'compare with the example in the guide for founders',
     );
   }
-  return { ...result.data, task: taskOf(result.data.task, path) };
+  const { task, rounds } = result.data;
+  return { ...result.data, task: taskOf(task, rounds.count, path) };
 }
 
-function taskOf(task: keyof typeof tasks | Record<string, unknown>, path: string): LesionTask {
-  if (typeof task === 'string') return tasks[task];
+/** A whole task as it is, or a named one whose learning rate falls over just the steps that the study takes. */
+function taskOf(
+  task: keyof typeof tasks | Record<string, unknown>,
+  rounds: number,
+  path: string,
+): LesionTask {
+  if (typeof task === 'string') {
+    const { training, ...named } = tasks[task];
+    const decaySteps = Math.min(rounds * training.stepsPerRound, 1_000_000);
+    return { ...named, training: { ...training, decaySteps } };
+  }
   try {
     return parseTask(task);
   } catch (cause) {
