@@ -1,4 +1,5 @@
-import type { RecordDraft, RecordOf } from './record.ts';
+import type { PrivatePolicy } from './privacy-policy.ts';
+import type { KnownKind, RecordDraft, RecordOf } from './record.ts';
 import { keyFromSeed, type SiteKey } from './site-key.ts';
 
 /** A site's key for tests: seed of 32 equal bytes. */
@@ -6,7 +7,7 @@ export function testKey(n: number): SiteKey {
   return keyFromSeed(new Uint8Array(32).fill(n));
 }
 
-type Draft<K extends 'manifest' | 'update' | 'evaluation'> = Omit<RecordOf<K>, 'known'>;
+type Draft<K extends KnownKind> = Omit<RecordOf<K>, 'known'>;
 
 export function testManifest(author: SiteKey): Draft<'manifest'> {
   return {
@@ -40,6 +41,27 @@ export function testManifest(author: SiteKey): Draft<'manifest'> {
         { site: testKey(201).id, name: 'Validator', role: 'validator', patients: 0, addresses: [] },
       ],
     },
+  };
+}
+
+/** A policy for {@link testManifest}; σ, C and the exponent differ, so that one taken for another shows. */
+export const testPolicy: PrivatePolicy = {
+  profile: 'balanced',
+  epsilon: 8,
+  delta: 0.001,
+  sampleRate: 0.25,
+  noiseMultiplier: 1.75,
+  clipNorm: 0.5,
+  gradientExponent: -16,
+  slicesPerPatient: 4,
+  trainable: ['encoder/0/bias'],
+};
+
+export function testReserve(author: SiteKey, index = 1): Draft<'reserve'> {
+  return {
+    ...testUpdate(author, index),
+    kind: 'reserve',
+    body: { round: 2, sampleRate: 0.25, noiseMultiplier: 1.75, steps: 40, epsilon: 2.5 },
   };
 }
 

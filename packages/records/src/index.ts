@@ -20,6 +20,12 @@ export type {
   SiteRole,
 } from './manifest.ts';
 export { pae, recordId } from './pae.ts';
+export type {
+  NoPrivacy,
+  PrivacyPolicy,
+  PrivatePolicy,
+  PrivateProfile,
+} from './privacy-policy.ts';
 export {
   type ConsiliumRecord,
   type KnownKind,
@@ -31,6 +37,7 @@ export {
   type RecordOf,
   type UnknownRecord,
 } from './record.ts';
+export type { ReserveBody } from './reserve.ts';
 export {
   type LogPlace,
   logPlaceOf,
@@ -40,4 +47,4 @@ export {
 } from './signed-record.ts';
 export { publicKeyOf, type SiteId, siteIdOf } from './site-id.ts';
 export { generateKey, keyFromSeed, type SiteKey } from './site-key.ts';
-export type { UpdateBody } from './update.ts';
+export type { PaidPrivacy, UpdateBody } from './update.ts';

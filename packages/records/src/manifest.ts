@@ -1,6 +1,7 @@
 import { createLayout, isLocal, layoutLimits, WeightsError } from '@consilium/weights';
 import type { PlainValue } from './canonical-cbor.ts';
 import { RecordError } from './error.ts';
+import { type PrivacyPolicy, privacyPolicy } from './privacy-policy.ts';
 import {
   bytes,
   type Check,
@@ -49,7 +50,7 @@ export interface ManifestBody {
   readonly initialWeights: BlobReference;
   /** The state's weights are integers times 2^gridExponent, -60…0. */
   readonly gridExponent: number;
-  readonly privacy: { readonly profile: 'off' };
+  readonly privacy: PrivacyPolicy;
   readonly aggregation: { readonly rule: 'weighted-mean' };
   readonly rounds: {
     /** 1…100,000. */
@@ -71,9 +72,6 @@ export const blobReference: Check<BlobReference> = object({
   bytes: integer(1, 2 ** 31),
 });
 
-/** The privacy profile a study runs under. */
-export const privacy: Check<{ readonly profile: 'off' }> = object({ profile: oneOf('off') });
-
 const fields: Check<ManifestBody> = object({
   name: line(128),
   task: plainObject(64 * 1024),
@@ -87,7 +85,7 @@ const fields: Check<ManifestBody> = object({
   ),
   initialWeights: blobReference,
   gridExponent: integer(-60, 0),
-  privacy,
+  privacy: privacyPolicy,
   aggregation: object({ rule: oneOf('weighted-mean') }),
   rounds: object({
     count: integer(1, 100_000),
@@ -111,6 +109,7 @@ const fields: Check<ManifestBody> = object({
 export const manifestBody: Check<ManifestBody> = (value, path) => {
   const manifest = fields(value, path);
   checkLayout(manifest, `${path}.layout`);
+  checkTrainable(manifest, `${path}.privacy.trainable`);
   checkRoster(manifest, path);
   return manifest;
 };
@@ -125,6 +124,16 @@ function checkLayout({ layout }: ManifestBody, path: string): void {
     if (!(cause instanceof WeightsError)) throw cause;
     throw new RecordError('SCHEMA', `${path}: ${cause.message}`, { cause });
   }
+}
+
+/** Names that are trained are names of the layout, in its order: then two manifests that mean the same are the same. */
+function checkTrainable({ layout, privacy }: ManifestBody, path: string): void {
+  if (privacy.profile === 'off') return;
+  const wanted = new Set(privacy.trainable);
+  const ordered = layout.map(({ name }) => name).filter((name) => wanted.has(name));
+  if (ordered.length !== wanted.size) mismatch(path, 'names of the layout’s tensors');
+  if (ordered.some((name, i) => name !== privacy.trainable[i]))
+    mismatch(path, 'the layout’s order');
 }
 
 function checkRoster({ roster, rounds }: ManifestBody, path: string): void {

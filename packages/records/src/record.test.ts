@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { testEvaluation, testKey, testManifest, testUnknown, testUpdate } from './fixtures.ts';
+import {
+  testEvaluation,
+  testKey,
+  testManifest,
+  testPolicy,
+  testReserve,
+  testUnknown,
+  testUpdate,
+} from './fixtures.ts';
 import { parseRecord } from './record.ts';
 
 const key = testKey(1);
@@ -74,11 +82,66 @@ test.each<[string, unknown]>([
   ['body.steps', 1e9 + 1],
   ['body.privacy', { profile: 'strict' }],
   ['body.privacy', { profile: 'off', epsilon: 1 }],
+  ['body.privacy', { profile: 'off', reserve: 3 }],
+  ['body.privacy', { profile: 'balanced', reserve: -1 }],
+  ['body.privacy', { profile: 'balanced', reserve: 2 ** 32 }],
+  ['body.privacy', { profile: 'weak', reserve: 3 }],
   ['body.note', 'x'],
 ])('refuses an update whose %s is %s', (path, value) => {
   expect(() => parseRecord(withField(testUpdate(key), path, value))).toThrow(
     expect.objectContaining({ code: 'SCHEMA' }),
   );
+});
+
+test.each<[string, unknown]>([
+  ['body.round', 0],
+  ['body.sampleRate', 0],
+  ['body.sampleRate', 1.01],
+  ['body.noiseMultiplier', 0],
+  ['body.noiseMultiplier', Number.POSITIVE_INFINITY],
+  ['body.steps', 0],
+  ['body.steps', 2.5],
+  ['body.epsilon', -0.1],
+  ['body.epsilon', Number.NaN],
+  ['body.patients', 213],
+])('refuses a reservation whose %s is %s', (path, value) => {
+  expect(() => parseRecord(withField(testReserve(key), path, value))).toThrow(
+    expect.objectContaining({ code: 'SCHEMA' }),
+  );
+});
+
+test.each<[keyof typeof testPolicy, unknown]>([
+  ['profile', 'weak'],
+  ['epsilon', 0],
+  ['epsilon', 10_001],
+  ['delta', 0],
+  ['delta', 0.2],
+  ['sampleRate', 0],
+  ['sampleRate', 1.5],
+  ['noiseMultiplier', 0],
+  ['noiseMultiplier', -1.75],
+  ['clipNorm', 0],
+  ['clipNorm', Number.NaN],
+  ['gradientExponent', 21],
+  ['slicesPerPatient', 0],
+  ['slicesPerPatient', 65],
+  ['trainable', []],
+  ['trainable', ['encoder/1/bias']],
+  ['trainable', ['encoder/0/bias', 'encoder/0/bias']],
+  ['trainable', ['encoder/0/bias', 'encoder/0/kernel']],
+])('refuses a manifest whose privacy has %s %s', (field, value) => {
+  const manifest = withField(testManifest(key), 'body.privacy', { ...testPolicy, [field]: value });
+  expect(() => parseRecord(manifest)).toThrow(expect.objectContaining({ code: 'SCHEMA' }));
+});
+
+test('reads a manifest with privacy, a reservation, and the update that it pays for', () => {
+  const manifest = withField(testManifest(key), 'body.privacy', testPolicy);
+  expect(parseRecord(manifest)).toMatchObject({ known: true, body: { privacy: testPolicy } });
+  expect(parseRecord(testReserve(key))).toMatchObject({ known: true, body: { steps: 40 } });
+  const privacy = { profile: 'balanced', reserve: 3 };
+  expect(parseRecord(withField(testUpdate(key), 'body.privacy', privacy))).toMatchObject({
+    body: { privacy },
+  });
 });
 
 const [trainer, validator] = testManifest(key).body.roster;

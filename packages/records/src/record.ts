@@ -2,6 +2,7 @@ import type { PlainValue } from './canonical-cbor.ts';
 import { RecordError } from './error.ts';
 import { type EvaluationBody, evaluationBody } from './evaluation.ts';
 import { type ManifestBody, manifestBody } from './manifest.ts';
+import { type ReserveBody, reserveBody } from './reserve.ts';
 import {
   bytes,
   type Check,
@@ -45,6 +46,7 @@ export interface RecordHeader {
 /** The bodies of the kinds that this version knows. */
 export interface RecordBodies {
   readonly manifest: ManifestBody;
+  readonly reserve: ReserveBody;
   readonly update: UpdateBody;
   readonly evaluation: EvaluationBody;
 }
@@ -72,6 +74,7 @@ export type RecordDraft =
 
 const bodies: { readonly [K in KnownKind]: Check<RecordBodies[K]> } = {
   manifest: manifestBody,
+  reserve: reserveBody,
   update: updateBody,
   evaluation: evaluationBody,
 };
@@ -110,6 +113,7 @@ export function parseRecord(value: unknown): ConsiliumRecord {
   checkHeader(header);
   switch (header.kind) {
     case 'manifest':
+    case 'reserve':
     case 'update':
     case 'evaluation':
       return known(header, header.kind, body);
@@ -125,6 +129,8 @@ function known(header: RecordHeader, kind: KnownKind, body: unknown): ConsiliumR
   switch (kind) {
     case 'manifest':
       return { ...header, kind, known: true, body: bodies.manifest(body, path) };
+    case 'reserve':
+      return { ...header, kind, known: true, body: bodies.reserve(body, path) };
     case 'update':
       return { ...header, kind, known: true, body: bodies.update(body, path) };
     case 'evaluation':

@@ -26,6 +26,14 @@ export function integer(min: number, max: number): Check<number> {
   };
 }
 
+/** A finite number in [min, max]. */
+export function number(min: number, max: number): Check<number> {
+  return (value, path) =>
+    typeof value === 'number' && value >= min && value <= max
+      ? value
+      : mismatch(path, `a number in ${min}…${max}`, value);
+}
+
 /** A number that is neither NaN nor infinite. */
 export const finite: Check<number> = (value, path) =>
   typeof value === 'number' && Number.isFinite(value)
