@@ -8,19 +8,33 @@
  * - `DIGEST_FORMAT`: a text is not a SHA-256 digest of 64 lower-case hexadecimal digits.
  * - `BLOB_DIGEST`: received bytes do not have the promised digest; they were dropped.
  * - `BLOB_SIZE`: received bytes are more or fewer than promised.
+ * - `NOTE`: bytes are not a signed note in its one form, or go past a limit.
+ * - `NOTE_KEY`: a text is not a verifier key of a type that is used here.
+ * - `NOTE_SIGNATURE`: a note is not signed by the wanted key, or has a signature in a known key's name that does not verify.
+ * - `CHECKPOINT`: a note's text is not a checkpoint, or is that of another log.
+ * - `TLOG_PROOF`: bytes are not a proof of a logged leaf in its one form, or go past a limit.
+ * - `INCLUSION`: a Merkle proof does not lead from the leaf to the checkpoint's root.
+ * - `QUORUM`: fewer witnesses than are required cosigned a checkpoint.
  */
 export type LogErrorCode =
   | 'BLOB_DIGEST'
   | 'BLOB_SIZE'
   | 'CHAIN'
+  | 'CHECKPOINT'
   | 'CLOSED'
   | 'DIGEST_FORMAT'
   | 'DISK_FULL'
   | 'ENTRY'
   | 'GAP'
-  | 'STORE';
+  | 'INCLUSION'
+  | 'NOTE'
+  | 'NOTE_KEY'
+  | 'NOTE_SIGNATURE'
+  | 'QUORUM'
+  | 'STORE'
+  | 'TLOG_PROOF';
 
-/** What went wrong with a log or a blob; branch on `code`. */
+/** What went wrong with a log, a blob or evidence about a log; branch on `code`. */
 export class LogError extends Error {
   override readonly name = 'LogError';
   readonly code: LogErrorCode;
