@@ -9,17 +9,26 @@ import {
   sizeOf,
 } from './graph.ts';
 
+export interface DifferentiateInit {
+  /** Names of the parameters that are trained, in any order; the others are frozen. @default all */
+  readonly trained?: readonly string[];
+}
+
 /**
  * Reverse-mode differentiation: `graph` with, after its own nodes, those that compute the gradient of the scalar
- * output `lossOutput` with respect to every parameter, named by `gradients` in canonical order.
+ * output `lossOutput` with respect to every trained parameter, named by `gradients` in canonical order.
  *
- * The outputs of `graph` stay. A parameter that the loss does not depend on gets zeros. Work is added only on
- * paths from a parameter to the loss: nothing flows back to inputs.
+ * The outputs of `graph` stay. A trained parameter that the loss does not depend on gets zeros. Work is added only on
+ * paths from a trained parameter to the loss: nothing flows back to inputs, nor beyond the first trained layer.
  *
- * @throws {ComputeError} `NOT_DIFFERENTIABLE` when there is no such output, when it is not a scalar, or when
- * `graph` was differentiated before (second derivatives are not built).
+ * @throws {ComputeError} `NOT_DIFFERENTIABLE` when there is no such output, when it is not a scalar, when a name in `trained` is no
+ * parameter's or there is none, or when `graph` was differentiated before (second derivatives are not built).
  */
-export function differentiate(graph: Graph, lossOutput: string): Graph {
+export function differentiate(
+  graph: Graph,
+  lossOutput: string,
+  init: DifferentiateInit = {},
+): Graph {
   if (graph.gradients !== undefined) {
     throw new ComputeError('NOT_DIFFERENTIABLE', 'the graph was differentiated before');
   }
@@ -30,33 +39,51 @@ export function differentiate(graph: Graph, lossOutput: string): Graph {
   if (nodeAt(graph.nodes, loss.node).shape.length !== 0) {
     throw new ComputeError('NOT_DIFFERENTIABLE', `output ${lossOutput} is not a scalar`);
   }
-  const tape = new Tape(graph.nodes);
+  const trained = trainedOf(graph, init.trained);
+  const tape = new Tape(graph.nodes, new Set(trained));
   tape.accumulate(loss.node, tape.constant(1, []));
   for (let index = loss.node; index >= 0; index--) {
     const dy = tape.gradientOf(index);
     if (dy !== undefined) pullBack(tape, index, dy);
   }
-  const gradients = graph.parameters.map(
-    (index) => tape.gradientOf(index) ?? tape.constant(0, tape.node(index).shape),
-  );
+  const gradients = trained.map((parameter) => ({
+    parameter,
+    node: tape.gradientOf(parameter) ?? tape.constant(0, tape.node(parameter).shape),
+  }));
   return { ...graph, nodes: tape.nodes, gradients };
+}
+
+function trainedOf(
+  { nodes, parameters }: Graph,
+  names: readonly string[] | undefined,
+): readonly number[] {
+  if (names === undefined) return parameters;
+  const left = new Set(names);
+  const trained = parameters.filter((index) => left.delete(nodeAt(nodes, index).name));
+  const [unknown] = left;
+  if (unknown !== undefined) {
+    throw new ComputeError('NOT_DIFFERENTIABLE', `the graph has no parameter ${unknown}`);
+  }
+  if (trained.length === 0) {
+    throw new ComputeError('NOT_DIFFERENTIABLE', 'no parameter is trained');
+  }
+  return trained;
 }
 
 /** The nodes so far, and for every forward node the node of the loss's gradient by it. */
 class Tape {
   readonly nodes: GraphNode[];
   readonly #gradients = new Map<number, number>();
-  readonly #trained = new Set<number>();
+  /** Nodes that are, or depend on, a trained parameter. */
+  readonly #moved: Set<number>;
 
-  constructor(nodes: readonly GraphNode[]) {
+  constructor(nodes: readonly GraphNode[], trained: ReadonlySet<number>) {
     this.nodes = [...nodes];
+    this.#moved = new Set(trained);
     for (const [index, node] of nodes.entries()) {
       const inputs: readonly (number | undefined)[] = node.inputs;
-      if (
-        node.op === 'parameter' ||
-        inputs.some((input) => input !== undefined && this.#trained.has(input))
-      ) {
-        this.#trained.add(index);
+      if (inputs.some((input) => input !== undefined && this.#moved.has(input))) {
+        this.#moved.add(index);
       }
     }
   }
@@ -69,9 +96,9 @@ class Tape {
     return this.#gradients.get(index);
   }
 
-  /** Whether any parameter lies behind a node, so that its gradient is wanted. */
+  /** Whether a trained parameter lies behind a node, so that its gradient is wanted. */
   wants(index: number): boolean {
-    return this.#trained.has(index);
+    return this.#moved.has(index);
   }
 
   push(operation: Operation, shape: Shape, name: string): number {

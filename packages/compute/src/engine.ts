@@ -1,7 +1,7 @@
 import { ComputeError } from './error.ts';
 import { type Graph, layoutOf, nodeAt, sizeOf } from './graph.ts';
 
-/** What one run returns: every output by name, and for a differentiated graph the gradient in canonical order. */
+/** What one run returns: every output by name, and for a differentiated graph the gradient (`gradientLayoutOf(graph)`). */
 export interface RunResult {
   readonly outputs: Record<string, Float32Array>;
   readonly gradient?: Float32Array;

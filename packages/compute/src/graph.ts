@@ -113,18 +113,24 @@ export interface GraphOutput {
   readonly node: number;
 }
 
+/** A trained parameter's node, and the node that is the loss's gradient with respect to it. */
+export interface ParameterGradient {
+  readonly parameter: number;
+  readonly node: number;
+}
+
 /**
  * A network (or its training step) as plain data: every node after those it reads.
  *
  * `parameters` are node indices in creation order, which is the one canonical order of the weights.
- * `gradients`, in a differentiated graph, holds for each parameter the node that is its gradient.
+ * `gradients`, in a differentiated graph, holds one entry for each trained parameter, in the same order.
  */
 export interface Graph {
   readonly nodes: readonly GraphNode[];
   readonly inputs: readonly number[];
   readonly parameters: readonly number[];
   readonly outputs: readonly GraphOutput[];
-  readonly gradients?: readonly number[];
+  readonly gradients?: readonly ParameterGradient[];
 }
 
 /** The number of values in a tensor of `shape`; 1 for a scalar. */
@@ -162,9 +168,30 @@ export function imageShape(
 
 /** The canonical place of every parameter of `graph` in the flat weight vector. */
 export function layoutOf(graph: Graph): Layout {
+  return layoutOfParameters(graph, graph.parameters);
+}
+
+/**
+ * The place of every trained parameter in the flat gradient vector of a differentiated graph: {@link layoutOf} without the frozen ones.
+ * @throws {ComputeError} `BAD_GRAPH` when the graph was not differentiated.
+ */
+export function gradientLayoutOf({ nodes, gradients }: Graph): Layout {
+  if (gradients === undefined) {
+    throw new ComputeError('BAD_GRAPH', 'the graph has no gradient: it was not differentiated');
+  }
+  return layoutOfParameters(
+    { nodes },
+    gradients.map(({ parameter }) => parameter),
+  );
+}
+
+function layoutOfParameters(
+  { nodes }: Pick<Graph, 'nodes'>,
+  parameters: readonly number[],
+): Layout {
   return createLayout(
-    graph.parameters.map((index) => {
-      const { name, shape } = nodeAt(graph.nodes, index);
+    parameters.map((index) => {
+      const { name, shape } = nodeAt(nodes, index);
       return { name, shape };
     }),
   );

@@ -1,5 +1,5 @@
 export { createGraph, GraphBuilder, type LayerOptions, type Value } from './builder.ts';
-export { differentiate } from './differentiate.ts';
+export { type DifferentiateInit, differentiate } from './differentiate.ts';
 export type {
   Engine,
   Program,
@@ -12,9 +12,11 @@ export {
   type Graph,
   type GraphNode,
   type GraphOutput,
+  gradientLayoutOf,
   layoutOf,
   type NormGeometry,
   type Operation,
+  type ParameterGradient,
   type Shape,
   sizeOf,
 } from './graph.ts';

@@ -80,11 +80,11 @@ function statistics(
   const [n, channels, height, width] = imageShape(shape, 'groupNorm');
   const size = (channels / groups) * height * width;
   const rows = model.reshape(x, [n, groups, size]);
-  const axis = model.ints([2]);
-  const mean = model.node('ReduceMean', [rows, axis], { keepdims: 1 });
+  const overRow = { axes: [2], keepdims: 1 };
+  const mean = model.node('ReduceMean', [rows], overRow);
   const centred = model.node('Sub', [rows, mean]);
   const squares = model.node('Mul', [centred, centred]);
-  const variance = model.node('ReduceMean', [squares, axis], { keepdims: 1 });
+  const variance = model.node('ReduceMean', [squares], overRow);
   const raised = model.node('Add', [variance, model.float(epsilon)]);
   return {
     centred: model.reshape(centred, shape),

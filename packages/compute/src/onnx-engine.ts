@@ -1,7 +1,7 @@
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { createProgram, type Engine, type Program, type RunResult } from './engine.ts';
 import { ComputeError } from './error.ts';
-import { type Graph, layoutOf, nodeAt, sizeOf } from './graph.ts';
+import { type Graph, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
 import { toOnnx } from './to-onnx.ts';
 
 /** Where onnxruntime computes. `webgpu` is bundled for linux-x64; `cuda` must be installed by the hospital. */
@@ -100,7 +100,9 @@ function createSessionProgram(
     name,
     shape: nodeAt(graph.nodes, node).shape,
   }));
-  if (graph.gradients !== undefined) results.push({ name: 'gradient', shape: [layout.length] });
+  if (graph.gradients !== undefined) {
+    results.push({ name: 'gradient', shape: [gradientLayoutOf(graph).length] });
+  }
 
   const execute = async (
     values: Readonly<Record<string, Float32Array>>,

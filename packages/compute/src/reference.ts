@@ -1,6 +1,6 @@
 import { createFeedCheck, createProgram, type Engine, type Program } from './engine.ts';
 import { ComputeError } from './error.ts';
-import { type Graph, type GraphNode, layoutOf, nodeAt, sizeOf } from './graph.ts';
+import { type Graph, type GraphNode, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
 import { convForward, convInputGradient, convWeightGradient } from './reference-conv.ts';
 import {
   avgPool,
@@ -48,11 +48,11 @@ export function interpret(
     graph.outputs.map(({ name, node }) => [name, at(node).slice()]),
   );
   if (graph.gradients === undefined) return { outputs };
-  const gradient = new Float64Array(weights.length);
+  const gradient = new Float64Array(gradientLayoutOf(graph).length);
   let offset = 0;
-  for (const index of graph.gradients) {
-    gradient.set(at(index), offset);
-    offset += at(index).length;
+  for (const { node } of graph.gradients) {
+    gradient.set(at(node), offset);
+    offset += at(node).length;
   }
   return { outputs, gradient };
 }

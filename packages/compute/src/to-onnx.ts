@@ -1,5 +1,12 @@
 import { ComputeError } from './error.ts';
-import { type Graph, type GraphNode, imageShape, layoutOf, nodeAt } from './graph.ts';
+import {
+  type Graph,
+  type GraphNode,
+  gradientLayoutOf,
+  imageShape,
+  layoutOf,
+  nodeAt,
+} from './graph.ts';
 import {
   lowerConv,
   lowerConvInputGradient,
@@ -33,10 +40,10 @@ export interface ToOnnxInit {
 }
 
 /**
- * The graph as an ONNX model (opset 18, float32, fixed shapes).
+ * The graph as an ONNX model (opset 17, float32, fixed shapes).
  *
- * Inputs and outputs have the graph's names. A differentiated graph has one more output, `gradient`: all parameters'
- * gradients flattened into one vector in canonical order.
+ * Inputs and outputs have the graph's names. A differentiated graph has one more output, `gradient`: all trained parameters'
+ * gradients flattened into one vector in canonical order (`gradientLayoutOf`).
  *
  * @throws {ComputeError} `BAD_INPUT` when `weights` is not of the layout's length.
  */
@@ -65,9 +72,9 @@ export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
     model.output(name, valueAt(node), nodeAt(graph.nodes, node).shape);
   }
   if (graph.gradients !== undefined) {
-    const flat = graph.gradients.map((index) => model.reshape(valueAt(index), [-1]));
+    const flat = graph.gradients.map(({ node }) => model.reshape(valueAt(node), [-1]));
     const joined = model.node('Concat', flat, { axis: 0 });
-    model.output('gradient', joined, [layout.length]);
+    model.output('gradient', joined, [gradientLayoutOf(graph).length]);
   }
   return model.finish();
 }

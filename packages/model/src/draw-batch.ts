@@ -2,9 +2,9 @@ import { alterIntensity, cutOut, drawPlacement } from './augment.ts';
 import { ModelError } from './error.ts';
 import type { PreparedPatient } from './prepare.ts';
 import { type Seeded, seeded } from './seeded.ts';
-import type { LesionTask, TrainingSpec } from './task.ts';
+import type { LesionTask, NetworkSpec, TrainingSpec } from './task.ts';
 
-/** The inputs of the loss graph for one step. */
+/** The inputs of a loss graph: `image` [samples][slices][cropSize][cropSize], the others [samples][cropSize][cropSize]. */
 export interface Batch {
   readonly image: Float32Array;
   readonly lungTruth: Float32Array;
@@ -31,29 +31,43 @@ export function drawBatch(
   step: number,
 ): Batch {
   const { network, training } = task;
-  const plane = network.cropSize * network.cropSize;
-  const batch: Batch = {
-    image: new Float32Array(training.batch * network.slices * plane),
-    lungTruth: new Float32Array(training.batch * plane),
-    lesionTruth: new Float32Array(training.batch * plane),
-    lungWeight: new Float32Array(training.batch * plane),
-    lesionWeight: new Float32Array(training.batch * plane),
-    outside: new Float32Array(training.batch * plane),
-  };
+  const batch = emptyBatch(network, training.batch);
   const random = seeded('batch', seed, step);
   for (let sample = 0; sample < training.batch; sample++) {
     const patient = drawPatient(cohort, random);
     const slice = drawSlice(patient, training.lesionShare, random);
-    const part = (values: Float32Array, planes: number): Float32Array =>
-      values.subarray(sample * planes * plane, (sample + 1) * planes * plane);
-    placeSample(patient, slice, task, random, {
-      image: part(batch.image, network.slices),
-      lungTruth: part(batch.lungTruth, 1),
-      lesionTruth: part(batch.lesionTruth, 1),
-    });
+    placeSample(patient, slice, task, random, sampleOf(batch, network, sample));
   }
-  weighPixels(batch, training, outsideWeightAt(training, step));
+  weighPixels(batch, training, outsideWeightAt(training, step), 0);
   return batch;
+}
+
+/** A batch of `samples` samples, all zero. */
+export function emptyBatch({ slices, cropSize }: NetworkSpec, samples: number): Batch {
+  const pixels = samples * cropSize * cropSize;
+  return {
+    image: new Float32Array(slices * pixels),
+    lungTruth: new Float32Array(pixels),
+    lesionTruth: new Float32Array(pixels),
+    lungWeight: new Float32Array(pixels),
+    lesionWeight: new Float32Array(pixels),
+    outside: new Float32Array(pixels),
+  };
+}
+
+/** One sample of a batch: what is written to it is written to the batch. */
+export function sampleOf(batch: Batch, { slices, cropSize }: NetworkSpec, sample: number): Batch {
+  const pixels = cropSize * cropSize;
+  const part = (values: Float32Array, planes = 1): Float32Array =>
+    values.subarray(sample * planes * pixels, (sample + 1) * planes * pixels);
+  return {
+    image: part(batch.image, slices),
+    lungTruth: part(batch.lungTruth),
+    lesionTruth: part(batch.lesionTruth),
+    lungWeight: part(batch.lungWeight),
+    lesionWeight: part(batch.lesionWeight),
+    outside: part(batch.outside),
+  };
 }
 
 function drawPatient(cohort: readonly PreparedPatient[], random: Seeded): PreparedPatient {
@@ -79,7 +93,8 @@ function drawSlice(patient: PreparedPatient, lesionShare: number, random: Seeded
     : random.below(patient.depth);
 }
 
-function placeSample(
+/** Writes one slice of a patient, changed at random within the task's bounds, and its masks to a sample. */
+export function placeSample(
   patient: PreparedPatient,
   slice: number,
   { network, training }: LesionTask,
@@ -110,21 +125,27 @@ function placeSample(
  * The weight of the lesion's cross-entropy outside the lung at a step: it grows with the square of the way to `decaySteps`, since at full weight from
  * the start it teaches "never a lesion" before there is anything to tell lesions by.
  */
-function outsideWeightAt({ outsideWeight, decaySteps }: TrainingSpec, step: number): number {
+export function outsideWeightAt({ outsideWeight, decaySteps }: TrainingSpec, step: number): number {
   return decaySteps === 0 ? outsideWeight : outsideWeight * Math.min(1, step / decaySteps) ** 2;
 }
 
-/** Fills what the loss needs to know about each pixel, and takes lesion outside of the lung away. */
-function weighPixels(
+/**
+ * Fills what the loss needs to know about each pixel of a batch or of one sample, and takes lesion outside of the lung away.
+ *
+ * The lesion's cross-entropy becomes the mean over the pixels of true lung in what is given; fewer than `leastInside` of them count
+ * as that many.
+ */
+export function weighPixels(
   { lungTruth, lungWeight, lesionTruth, lesionWeight, outside }: Batch,
   { lungLesionWeight }: TrainingSpec,
   outsideWeight: number,
+  leastInside: number,
 ): void {
   let inside = 0;
   for (const value of lungTruth) {
     inside += value > 0.5 ? 1 : 0;
   }
-  const weight = lungTruth.length / (inside + 1);
+  const weight = lungTruth.length / (Math.max(inside, leastInside) + 1);
   for (let i = 0; i < lungTruth.length; i++) {
     const isLung = (lungTruth[i] as number) > 0.5;
     lungWeight[i] = 1 + lungLesionWeight * (lesionTruth[i] as number);

@@ -2,6 +2,7 @@ export type { OptimizerState } from '@consilium/compute';
 export { type Estimate, estimate } from './bootstrap.ts';
 export { atLeast, dice } from './dice.ts';
 export { type Batch, drawBatch } from './draw-batch.ts';
+export { drawPatientSlices } from './draw-patient.ts';
 export { ModelError, type ModelErrorCode } from './error.ts';
 export {
   allowedPerSlice,
@@ -21,12 +22,18 @@ export {
   matchLesions,
   sensitivityAt,
 } from './lesion-matching.ts';
-export { createLesionModel, type LesionModel, type LesionModelInit } from './lesion-model.ts';
+export {
+  createLesionModel,
+  type LesionModel,
+  type LesionModelInit,
+  type PatientLearner,
+} from './lesion-model.ts';
 export {
   forwardGraph,
   initialWeights,
   lossGraph,
   networkLayout,
+  patientLossGraph,
 } from './network.ts';
 export { type Prediction, type PredictOptions, predict, readingThreshold } from './predict.ts';
 export {
@@ -35,6 +42,14 @@ export {
   preparePatient,
   prepareScan,
 } from './prepare.ts';
+export { decodePretrained, encodePretrained, pretrainedFile } from './pretrained.ts';
+export {
+  type PrivateTrainingSpec,
+  type PrivateTrainProgress,
+  type TrainPrivatelyInit,
+  type TrainPrivatelyResult,
+  trainPrivately,
+} from './private-train.ts';
 export { type Seeded, seeded } from './seeded.ts';
 export {
   type AugmentationSpec,
@@ -43,13 +58,15 @@ export {
   type LesionTask,
   type NetworkSpec,
   parseTask,
+  privateTask,
   smallTask,
   type TrainingSpec,
 } from './task.ts';
 export {
-  learningRateAt,
   type TrainProgress,
   type TrainStepsInit,
   type TrainStepsResult,
   trainSteps,
 } from './train.ts';
+export { type TrainablePart, trainableParts, trainableTensors } from './trainable.ts';
+export { learningRateAt } from './training-step.ts';

@@ -1,8 +1,8 @@
-import { differentiate, type Engine, type Program } from '@consilium/compute';
+import { differentiate, type Engine, gradientLayoutOf, type Program } from '@consilium/compute';
 import type { Layout } from '@consilium/weights';
 import type { Batch } from './draw-batch.ts';
 import { ModelError } from './error.ts';
-import { forwardGraph, lossGraph, networkLayout } from './network.ts';
+import { forwardGraph, lossGraph, networkLayout, patientLossGraph } from './network.ts';
 import type { LesionTask } from './task.ts';
 
 /** A task's network on an engine. Its programs are compiled when first needed and kept until `close`. */
@@ -29,7 +29,26 @@ export interface LesionModel {
     weights: Float32Array,
     signal?: AbortSignal,
   ): Promise<{ loss: number; lesionDice: number; gradient: Float32Array }>;
+  /**
+   * What gives single patients' gradients by the tensors named in `trained`, the site's own included where they are named.
+   *
+   * @throws {ComputeError} `NOT_DIFFERENTIABLE` when a name is not the network's, or there is none.
+   */
+  patientLearner(slices: number, trained: readonly string[]): Promise<PatientLearner>;
   close(): Promise<void>;
+}
+
+/** The gradient of one patient at a time, by some of the weights. Costs what lies between the loss and the first trained layer. */
+export interface PatientLearner {
+  /** The trained tensors in the network's order: the form of every gradient. */
+  readonly layout: Layout;
+  /**
+   * The gradient of the mean of the slices' losses at `weights`, the whole vector. It may hold values that are not finite, and no loss
+   * comes with it: what a single patient is like is for nobody to see.
+   *
+   * @throws {ModelError} `LAYOUT_MISMATCH`.
+   */
+  gradient(batch: Batch, weights: Float32Array, signal?: AbortSignal): Promise<Float32Array>;
 }
 
 export interface LesionModelInit {
@@ -45,6 +64,7 @@ export function createLesionModel(
   const layout = networkLayout(task.network);
   let reader: Promise<Program> | null = null;
   let learner: Promise<Program> | null = null;
+  const patientPrograms = new Map<string, Promise<Program>>();
   const check = (weights: Float32Array): void => {
     if (weights.length !== layout.length) {
       throw new ModelError(
@@ -74,8 +94,24 @@ export function createLesionModel(
       }
       return { loss, lesionDice: 1 - (output(outputs, 'lesionDiceLoss')[0] as number), gradient };
     },
+    patientLearner: async (slices, trained) => {
+      const graph = differentiate(patientLossGraph(task, slices), 'loss', { trained });
+      const gradientLayout = gradientLayoutOf(graph);
+      const key = `${slices} ${gradientLayout.digest}`;
+      const compiled = patientPrograms.get(key) ?? engine.compile(graph);
+      patientPrograms.set(key, compiled);
+      const program = await compiled;
+      return {
+        layout: gradientLayout,
+        gradient: async (batch, weights, signal) => {
+          check(weights);
+          const { gradient } = await program.run({ ...batch }, weights, signal && { signal });
+          return given(gradient, 'gradient');
+        },
+      };
+    },
     close: async () => {
-      for (const program of [reader, learner]) {
+      for (const program of [reader, learner, ...patientPrograms.values()]) {
         await (await program)?.close();
       }
     },
@@ -83,7 +119,10 @@ export function createLesionModel(
 }
 
 function output(outputs: Record<string, Float32Array>, name: string): Float32Array {
-  const values = outputs[name];
+  return given(outputs[name], name);
+}
+
+function given(values: Float32Array | undefined, name: string): Float32Array {
   if (values === undefined) {
     throw new RangeError(`the engine returned no output ${name}`);
   }

@@ -1,5 +1,6 @@
 import {
   createGraph,
+  type DiceOver,
   type Graph,
   type GraphBuilder,
   layoutOf,
@@ -40,27 +41,50 @@ export function forwardGraph(spec: NetworkSpec, batch: number): Graph {
  * small lesions from calling everything background.
  */
 export function lossGraph(task: LesionTask): Graph {
-  const { network, training } = task;
   const graph = createGraph();
-  const { lung, lesion } = buildNetwork(graph, network, training.batch, network.cropSize);
-  const shape = [training.batch, 1, network.cropSize, network.cropSize];
+  const { loss, lesionDiceLoss } = buildLoss(graph, task, task.training.batch, 'batch');
+  graph.output('loss', loss);
+  graph.output('lesionDiceLoss', lesionDiceLoss);
+  return graph.build();
+}
+
+/**
+ * The loss of one patient: the mean over `slices` slices of each slice's own loss, so that its gradient is the mean of theirs and
+ * no slice counts for more than another. Inputs as those of {@link lossGraph}, with `slices` as the batch; soft Dice is taken slice by slice, and
+ * the weights have to be given slice by slice.
+ *
+ * One output, `loss`.
+ */
+export function patientLossGraph(task: LesionTask, slices: number): Graph {
+  const graph = createGraph();
+  graph.output('loss', buildLoss(graph, task, slices, 'sample').loss);
+  return graph.build();
+}
+
+function buildLoss(
+  graph: GraphBuilder,
+  { network, training }: LesionTask,
+  batch: number,
+  over: DiceOver,
+): { loss: Value; lesionDiceLoss: Value } {
+  const { lung, lesion } = buildNetwork(graph, network, batch, network.cropSize);
+  const shape = [batch, 1, network.cropSize, network.cropSize];
   const lungTruth = graph.input('lungTruth', shape);
   const lungWeight = graph.input('lungWeight', shape);
   const lesionTruth = graph.input('lesionTruth', shape);
   const lesionWeight = graph.input('lesionWeight', shape);
   const outside = graph.input('outside', shape);
-  const lesionDiceLoss = graph.softDiceLoss(graph.add(lesion, outside), lesionTruth);
+  const lesionDiceLoss = graph.softDiceLoss(graph.add(lesion, outside), lesionTruth, { over });
   const lesionLoss = graph.add(
     graph.bceWithLogits(lesion, lesionTruth, lesionWeight),
     lesionDiceLoss,
   );
   const lungLoss = graph.add(
     graph.bceWithLogits(lung, lungTruth, lungWeight),
-    graph.softDiceLoss(lung, lungTruth),
+    graph.softDiceLoss(lung, lungTruth, { over }),
   );
-  graph.output('loss', graph.add(lesionLoss, graph.scale(lungLoss, training.lungWeight)));
-  graph.output('lesionDiceLoss', lesionDiceLoss);
-  return graph.build();
+  const loss = graph.add(lesionLoss, graph.scale(lungLoss, training.lungWeight));
+  return { loss, lesionDiceLoss };
 }
 
 /** The canonical order of the network's weights, the site's own ones included. */

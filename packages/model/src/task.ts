@@ -138,6 +138,24 @@ export const smallTask: LesionTask = {
 };
 
 /**
+ * A built-in task as private training takes it: few steps, each on a good part of the cohort, from pre-trained weights.
+ * One patient's gradient is clipped to the policy's norm and drowned in noise, so that neither warm-up nor `clipNorm` has a use.
+ */
+export function privateTask(task: LesionTask): LesionTask {
+  return {
+    ...task,
+    training: {
+      ...task.training,
+      stepsPerRound: 5,
+      optimizer: 'sgd',
+      learningRate: 0.05,
+      warmupSteps: 0,
+      weightDecay: 0,
+    },
+  };
+}
+
+/**
  * Reads a task from plain data, e.g. out of a manifest that a stranger wrote. Strict: every key must be there, none besides, each
  * within its bounds. The result holds no reference to `value`.
  *

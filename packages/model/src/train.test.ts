@@ -8,7 +8,8 @@ import { initialWeights, networkLayout } from './network.ts';
 import { predict } from './predict.ts';
 import { type PreparedPatient, preparePatient } from './prepare.ts';
 import { type LesionTask, parseTask, smallTask } from './task.ts';
-import { learningRateAt, trainSteps } from './train.ts';
+import { trainSteps } from './train.ts';
+import { learningRateAt } from './training-step.ts';
 
 const engine = createOnnxEngine({});
 afterAll(() => engine.close());

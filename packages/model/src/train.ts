@@ -1,10 +1,9 @@
-import { adam, type Optimizer, type OptimizerState, sgd } from '@consilium/compute';
-import { isLocal, type Layout } from '@consilium/weights';
+import type { OptimizerState } from '@consilium/compute';
 import { drawBatch } from './draw-batch.ts';
 import { ModelError } from './error.ts';
 import type { LesionModel } from './lesion-model.ts';
 import type { PreparedPatient } from './prepare.ts';
-import type { TrainingSpec } from './task.ts';
+import { createStepper, learningRateAt } from './training-step.ts';
 
 export interface TrainStepsInit {
   readonly model: LesionModel;
@@ -51,9 +50,9 @@ export async function trainSteps(
 ): Promise<TrainStepsResult> {
   checkCohort(cohort);
   const { task, layout } = model;
-  const optimizer = optimizerOf(task.training);
+  const stepper = createStepper(task.training, layout);
   const current = weights.slice();
-  const state = optimizerState === null ? optimizer.start(current.length) : copyOf(optimizerState);
+  const state = stepper.resume(optimizerState);
   let sum = 0;
   for (let step = 1; step <= steps; step++) {
     options.signal?.throwIfAborted();
@@ -61,9 +60,7 @@ export async function trainSteps(
     const batch = drawBatch(cohort, task, seed, state.steps);
     const { loss, lesionDice, gradient } = await model.learn(batch, current, options.signal);
     clip(gradient, task.training.clipNorm);
-    const before = localOf(layout, current);
-    optimizer.step(current, gradient, state, { learningRate });
-    slowDown(before, current, task.training.siteRate);
+    stepper.step(current, gradient, state);
     sum += loss;
     options.onProgress?.({ step, loss, lesionDice, learningRate });
   }
@@ -73,38 +70,6 @@ export async function trainSteps(
   return { weights: current, optimizerState: state, steps, meanLoss: sum / steps };
 }
 
-function optimizerOf({ optimizer, weightDecay }: TrainingSpec): Optimizer {
-  return optimizer === 'adam' ? adam({ beta2: 0.99, weightDecay }) : sgd({ momentum: 0.9 });
-}
-
-function copyOf(state: OptimizerState): OptimizerState {
-  return { ...state, first: state.first.slice(), second: state.second.slice() };
-}
-
-interface LocalTensor {
-  readonly offset: number;
-  readonly values: Float32Array;
-}
-
-function localOf(layout: Layout, weights: Float32Array): LocalTensor[] {
-  return layout.tensors
-    .filter(({ name }) => isLocal(name))
-    .map(({ offset, length }) => ({ offset, values: weights.slice(offset, offset + length) }));
-}
-
-/**
- * Lets the site's own corrections move `rate` times as far as the step moved them. A correction and the shared value that it is added to have the same
- * gradient: at full rate half of what all sites learn alike would end up in corrections, and be lost to everybody else.
- */
-function slowDown(before: readonly LocalTensor[], weights: Float32Array, rate: number): void {
-  for (const { offset, values } of before) {
-    for (const [i, value] of values.entries()) {
-      const moved = (weights[offset + i] as number) - value;
-      weights[offset + i] = value + rate * moved;
-    }
-  }
-}
-
 function checkCohort(cohort: readonly PreparedPatient[]): void {
   if (cohort.length === 0) {
     throw new ModelError('EMPTY_COHORT', 'there is no patient to train on');
@@ -112,17 +77,6 @@ function checkCohort(cohort: readonly PreparedPatient[]): void {
   if (cohort.every(({ lesionSlices }) => lesionSlices.length === 0)) {
     throw new ModelError('EMPTY_COHORT', 'no patient has a lesion: there is nothing to learn');
   }
-}
-
-/** The rate for the step after `done` steps: a linear warm-up, then half a cosine down to `finalRate` at `decaySteps`, then constant. */
-export function learningRateAt(training: TrainingSpec, done: number): number {
-  const { learningRate, warmupSteps, decaySteps, finalRate } = training;
-  if (done < warmupSteps) {
-    return (learningRate * (done + 1)) / warmupSteps;
-  }
-  const through =
-    decaySteps <= warmupSteps ? 0 : Math.min(1, (done - warmupSteps) / (decaySteps - warmupSteps));
-  return learningRate * (finalRate + (1 - finalRate) * 0.5 * (1 + Math.cos(Math.PI * through)));
 }
 
 /** Scales the gradient in place so that its L2 norm is at most `clipNorm`. */
