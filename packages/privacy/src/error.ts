@@ -2,6 +2,8 @@
 export type PrivacyErrorCode =
   /** A policy's δ, σ, q, clip norm, grid or cap is outside of what it may be. */
   | 'BAD_POLICY'
+  /** A site has fewer patients than it declared: each would weigh more than was promised. Nothing was read. */
+  | 'COHORT_TOO_SMALL'
   /** The next reservation would pass the cap. Nothing was read. */
   | 'BUDGET_EXHAUSTED'
   /** No noise multiplier in the range that is searched reaches the wanted ε. */
