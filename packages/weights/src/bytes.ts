@@ -19,8 +19,9 @@ export function readIntegers(
   // A copy: the bytes may start at any offset, typed arrays only at a multiple of their width. Not `slice`: a Buffer's shares memory.
   const copy = new Uint8Array(bytes.subarray(offset, offset + count * width));
   const ordered = hostIsLittleEndian ? copy : swapped(copy, width);
-  if (bits === 8) return Int32Array.from(new Int8Array(ordered.buffer));
-  if (bits === 16) return Int32Array.from(new Int16Array(ordered.buffer));
+  // Not `Int32Array.from`, which goes through an iterator: twenty times slower.
+  if (bits === 8) return new Int32Array(new Int8Array(ordered.buffer));
+  if (bits === 16) return new Int32Array(new Int16Array(ordered.buffer));
   return new Int32Array(ordered.buffer);
 }
 

@@ -76,7 +76,7 @@ export function quantize(
 export function toGrid(update: GridVector, gridExponent: number): Int32Array {
   const { layout, exponents, values } = update;
   checkLength(layout, values);
-  const grid = new Int32Array(values.length);
+  const grid = new Int32Array(values);
   for (const [t, slot] of layout.tensors.entries()) {
     const shift = (exponents[t] as number) - gridExponent;
     if (shift < 0)
@@ -84,18 +84,28 @@ export function toGrid(update: GridVector, gridExponent: number): Int32Array {
         'OFF_GRID',
         `tensor ${slot.name} has step 2^${exponents[t]}, the grid 2^${gridExponent}`,
       );
-    const factor = 2 ** shift;
-    for (let i = slot.offset; i < slot.offset + slot.length; i++) {
-      const value = (values[i] as number) * factor;
-      if (Math.abs(value) > 0x7fffffff)
-        throw new WeightsError(
-          'OUT_OF_RANGE',
-          `a value of tensor ${slot.name} does not fit 32 bits of the grid`,
-        );
-      grid[i] = value;
-    }
+    const end = slot.offset + slot.length;
+    if (largestMagnitude(values, slot.offset, end) * 2 ** shift > 0x7fffffff)
+      throw new WeightsError(
+        'OUT_OF_RANGE',
+        `a value of tensor ${slot.name} does not fit 32 bits of the grid`,
+      );
+    // Beyond 30 only zeros have passed, and a shift by 32 would be one by 0.
+    if (shift === 0 || shift > 30) continue;
+    for (let i = slot.offset; i < end; i++) grid[i] = (grid[i] as number) << shift;
   }
   return grid;
+}
+
+function largestMagnitude(values: Int32Array, from: number, to: number): number {
+  let least = 0;
+  let most = 0;
+  for (let i = from; i < to; i++) {
+    const value = values[i] as number;
+    if (value > most) most = value;
+    if (value < least) least = value;
+  }
+  return Math.max(most, -least);
 }
 
 /** The float32 nearest to each grid value. The same on every machine: one correctly rounded conversion each. */

@@ -21,5 +21,6 @@ export {
   type TensorSpec,
   takePart,
 } from './layout.ts';
+export { toNpz } from './npz.ts';
 export { decodePayload, encodePayload, payloadBytes } from './payload.ts';
 export { toSafetensors } from './safetensors.ts';
