@@ -1,2 +1,7 @@
 export { AveragingError, type AveragingErrorCode } from './error.ts';
-export { type AggregationRule, type Contribution, weightedMean } from './weighted-mean.ts';
+export {
+  type AggregationRule,
+  type Contribution,
+  RunningMean,
+  weightedMean,
+} from './weighted-mean.ts';

@@ -21,42 +21,62 @@ export type AggregationRule = (contributions: readonly Contribution[]) => Int32A
  * @see McMahan et al. 2017, Communication-Efficient Learning of Deep Networks from Decentralized Data, Algorithm 1
  */
 export function weightedMean(contributions: readonly Contribution[]): Int32Array {
-  const total = checkedTotal(contributions);
-  const sums = new Float64Array((contributions[0] as Contribution).update.length);
-  for (const { weight, update } of contributions) {
-    for (let i = 0; i < sums.length; i++)
-      sums[i] = (sums[i] as number) + weight * (update[i] as number);
+  const mean = new RunningMean(contributions[0]?.update.length ?? 0);
+  for (const contribution of contributions) mean.add(contribution);
+  return mean.value();
+}
+
+/** {@link weightedMean} of contributions that come one by one; none of them is kept, so that it takes the memory of one vector. */
+export class RunningMean {
+  readonly #sums: Float64Array;
+  #total = 0;
+
+  /** @param length values of every contribution */
+  constructor(length: number) {
+    this.#sums = new Float64Array(length);
   }
-  return Int32Array.from(sums, (sum) => divideHalfToEven(sum, total));
-}
 
-/** Exact for integers |dividend| ≤ 2^53 and 0 < divisor ≤ 2^22: `%` and the division of a multiple do not round. */
-export function divideHalfToEven(dividend: number, divisor: number): number {
-  const remainder = dividend % divisor;
-  const quotient = (dividend - remainder) / divisor;
-  const twice = 2 * Math.abs(remainder);
-  const away = twice > divisor || (twice === divisor && quotient % 2 !== 0);
-  return away ? quotient + Math.sign(dividend) : quotient;
-}
-
-const largestTotal = 2 ** 22;
-
-function checkedTotal(contributions: readonly Contribution[]): number {
-  const first = contributions[0];
-  if (first === undefined) throw new AveragingError('NO_CONTRIBUTION', 'nothing to average');
-  let total = 0;
-  for (const { weight, update } of contributions) {
-    if (update.length !== first.update.length) {
+  /** @throws {AveragingError} `LENGTH_MISMATCH`, `BAD_WEIGHT`, `OUT_OF_RANGE`; the mean is then as before. */
+  add({ weight, update }: Contribution): void {
+    const sums = this.#sums;
+    if (update.length !== sums.length) {
       throw new AveragingError(
         'LENGTH_MISMATCH',
-        `updates of ${first.update.length} and ${update.length} values`,
+        `updates of ${sums.length} and ${update.length} values`,
       );
     }
     if (!Number.isSafeInteger(weight) || weight < 1)
       throw new AveragingError('BAD_WEIGHT', `weight ${weight}`);
-    total += weight;
+    if (this.#total + weight > largestTotal) {
+      const message = `weights sum to ${this.#total + weight}, at most ${largestTotal}`;
+      throw new AveragingError('OUT_OF_RANGE', message);
+    }
+    this.#total += weight;
+    for (let i = 0; i < sums.length; i++)
+      sums[i] = (sums[i] as number) + weight * (update[i] as number);
   }
-  if (total > largestTotal)
-    throw new AveragingError('OUT_OF_RANGE', `weights sum to ${total}, at most ${largestTotal}`);
-  return total;
+
+  /** The mean of what was added so far. @throws {AveragingError} `NO_CONTRIBUTION`. */
+  value(): Int32Array {
+    const [sums, total] = [this.#sums, this.#total];
+    if (total === 0) throw new AveragingError('NO_CONTRIBUTION', 'nothing to average');
+    const mean = new Int32Array(sums.length);
+    for (let i = 0; i < sums.length; i++) mean[i] = divideHalfToEven(sums[i] as number, total);
+    return mean;
+  }
 }
+
+/**
+ * Exact for integers |dividend| ≤ 2^53 − 1 and 0 < divisor ≤ 2^22: the quotient is off by one at most, its multiple is at most 2^53 and does not round, and the
+ * remainder tells.
+ */
+export function divideHalfToEven(dividend: number, divisor: number): number {
+  const quotient = Math.floor(dividend / divisor + 0.5);
+  const twice = 2 * (dividend - quotient * divisor);
+  const isOdd = quotient % 2 !== 0;
+  if (twice > divisor || (twice === divisor && isOdd)) return quotient + 1;
+  if (twice < -divisor || (twice === -divisor && isOdd)) return quotient - 1;
+  return quotient;
+}
+
+const largestTotal = 2 ** 22;

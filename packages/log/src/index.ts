@@ -11,6 +11,12 @@ export {
   type VerifiedCheckpoint,
 } from './checkpoint.ts';
 export {
+  bareNote,
+  type Contradiction,
+  contradictedSize,
+  contradictionOf,
+} from './contradiction.ts';
+export {
   type Cosignature,
   cosign,
   openCosignature,
@@ -26,6 +32,7 @@ export {
   type LogStore,
   openLogStore,
 } from './log-store.ts';
+export { type NoteStore, openNoteStore } from './note-store.ts';
 export type { PartialBlob } from './partial-blob.ts';
 export {
   type ConsistencyClaim,
@@ -51,6 +58,7 @@ export {
   parseVerifierKey,
   type Sign,
   type SignedNote,
+  signaturesOf,
   type Verify,
   type WitnessKey,
 } from './signed-note.ts';
@@ -64,6 +72,7 @@ export {
   type WitnessPolicy,
 } from './tlog-proof.ts';
 export { emptyRoot, leafHash, merkleRoot, nodeHash, TreeHasher } from './tree.ts';
+export { createTurns, type InTurn } from './turns.ts';
 export {
   type CosignAnswer,
   type CosignRequest,

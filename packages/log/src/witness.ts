@@ -4,17 +4,11 @@ import {
   parseCheckpoint,
   type VerifiedCheckpoint,
 } from './checkpoint.ts';
+import { bareNote } from './contradiction.ts';
 import { cosign, type WitnessSigner } from './cosignature.ts';
 import { LogError } from './error.ts';
 import { verifyConsistency } from './proof.ts';
-import {
-  formatNote,
-  type LogKey,
-  type NoteSignature,
-  parseNote,
-  signaturesOf,
-  type Verify,
-} from './signed-note.ts';
+import { type LogKey, type NoteSignature, parseNote, type Verify } from './signed-note.ts';
 import { createTurns } from './turns.ts';
 import { contradicts, type SplitView } from './witness-split-view.ts';
 
@@ -112,14 +106,14 @@ export function createWitness(components: WitnessComponents): Witness {
   ): Promise<CosignAnswer> {
     const held = await lastCosigned(key);
     if (held !== undefined && contradicts(held, offered)) {
-      const evidence = { first: encodeCheckpoint(held), second: ownNote(offered, key) };
+      const evidence = { first: encodeCheckpoint(held), second: bareNote(offered, key) };
       return { status: 'split-view', evidence };
     }
     const heldSize = held?.size ?? 0;
     if (oldSize !== heldSize) return { status: 'conflict', size: heldSize };
     if (!growsFrom(held, offered, proof)) return { status: 'inconsistent' };
     // Before there is a signature. Also when size and root are the same as before: an earlier put may have failed half way.
-    await store.put(key.name, ownNote(offered, key));
+    await store.put(key.name, bareNote(offered, key));
     return { status: 'cosigned', cosignature: cosign(offered, signer, nowSeconds()) };
   }
 
@@ -168,11 +162,6 @@ function growsFrom(
   if (held === undefined || held.size === 0) return proof.length === 0;
   const [size1, root1, size2, root2] = [held.size, held.root, offered.size, offered.root];
   return verifyConsistency({ size1, root1, size2, root2, proof });
-}
-
-/** The checkpoint with one signature of its log: what else was added is not kept. */
-function ownNote({ note }: VerifiedCheckpoint, key: LogKey): Uint8Array {
-  return formatNote({ text: note.text, signatures: signaturesOf(note, key).slice(0, 1) });
 }
 
 function isSize(n: number): boolean {

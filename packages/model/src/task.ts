@@ -63,7 +63,9 @@ export interface TrainingSpec {
   /** The rate falls along a half cosine to `finalRate` times itself at this step and stays there; 0 keeps it constant. */
   readonly decaySteps: number;
   readonly finalRate: number;
-  /** Decoupled weight decay of Adam; of no effect on SGD, whose momentum is 0.9. */
+  /** Share of SGD's last step that goes into the next one, in [0, 1): 0 makes an update a plain sum of its gradients. Of no effect on Adam. */
+  readonly momentum: number;
+  /** Decoupled weight decay of Adam; of no effect on SGD. */
   readonly weightDecay: number;
   /** How far a step moves the site's own corrections, as a share of how far it moves shared weights: 0 keeps them at zero. */
   readonly siteRate: number;
@@ -99,6 +101,7 @@ export const defaultTask: LesionTask = {
     stepsPerRound: 20,
     batch: 6,
     optimizer: 'adam',
+    momentum: 0.9,
     learningRate: 0.003,
     warmupSteps: 20,
     decaySteps: 1000,
@@ -139,7 +142,9 @@ export const smallTask: LesionTask = {
 
 /**
  * A built-in task as private training takes it: few steps, each on a good part of the cohort, from pre-trained weights.
- * One patient's gradient is clipped to the policy's norm and drowned in noise, so that neither warm-up nor `clipNorm` has a use.
+ *
+ * Plain SGD at a constant rate: an update is then the sum of its noised gradients times that rate and nothing else, so that whoever has the manifest knows how much noise must
+ * be in it. `clipNorm` has no use, since the policy's own is applied to each patient.
  */
 export function privateTask(task: LesionTask): LesionTask {
   return {
@@ -148,8 +153,10 @@ export function privateTask(task: LesionTask): LesionTask {
       ...task.training,
       stepsPerRound: 5,
       optimizer: 'sgd',
+      momentum: 0,
       learningRate: 0.05,
       warmupSteps: 0,
+      finalRate: 1,
       weightDecay: 0,
     },
   };
@@ -216,6 +223,7 @@ function parseTraining(training: ShapeReader): TrainingSpec {
     stepsPerRound: training.integer('stepsPerRound', 1, 1_000_000),
     batch: training.integer('batch', 1, 64),
     optimizer: training.oneOf('optimizer', ['adam', 'sgd']),
+    momentum: training.number('momentum', 0, 0.999),
     learningRate: training.number('learningRate', 1e-7, 10),
     warmupSteps: training.integer('warmupSteps', 0, 1_000_000),
     decaySteps: training.integer('decaySteps', 0, 1_000_000),

@@ -30,8 +30,8 @@ export function createStepper(training: TrainingSpec, layout: Layout): Stepper {
   };
 }
 
-function optimizerOf({ optimizer, weightDecay }: TrainingSpec): Optimizer {
-  return optimizer === 'adam' ? adam({ beta2: 0.99, weightDecay }) : sgd({ momentum: 0.9 });
+function optimizerOf({ optimizer, momentum, weightDecay }: TrainingSpec): Optimizer {
+  return optimizer === 'adam' ? adam({ beta2: 0.99, weightDecay }) : sgd({ momentum });
 }
 
 interface LocalTensor {

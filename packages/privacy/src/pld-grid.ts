@@ -27,7 +27,8 @@ export interface LossGrid {
 
 /**
  * Chooses a tilt near that of the best Rényi order, and the window outside of which next to nothing lies. The interval is
- * `wantedInterval`, doubled until the window, and the range of one step's loss, have at most 2^20 losses.
+ * `wantedInterval`, doubled until the window, and the range of one step's loss, have at most 2^20 losses; null where rounding to an
+ * interval so long would widen the window more than it helps: far beyond any training, at some 10^9 steps.
  *
  * How close ε comes out depends on these choices; that it is an upper bound does not.
  *
@@ -40,17 +41,21 @@ export function chooseGrid(
   delta: number,
   renyiTilt: number,
   wantedInterval: number,
-): LossGrid {
+): LossGrid | null {
   const steps = history.reduce((sum, event) => sum + event.steps, 0);
   const tailMass = (delta * lostPart) / (4 * steps);
   const widest = Math.max(...history.map((event) => lossRange(event, direction, tailMass)));
   let interval = wantedInterval;
   while (widest > mostPoints * interval) interval *= 2;
+  let lastWidth = Infinity;
   for (;;) {
     const window = chooseWindow(history, direction, delta, renyiTilt, interval);
-    const points = (window.high - window.low) / interval + 2;
+    const width = window.high - window.low;
+    if (!(width < Infinity) || width > 2 * lastWidth) return null;
+    const points = width / interval + 2;
     if (points > mostPoints) {
       interval *= 2 ** Math.ceil(Math.log2(points / mostPoints));
+      lastWidth = width;
       continue;
     }
     return {

@@ -47,6 +47,7 @@ function directedEpsilon(
   for (;;) {
     while (roundingOf(steps, wanted, slope) > mostRounding) wanted /= 2;
     const grid = chooseGrid(history, direction, delta, renyi.tilt, wanted);
+    if (grid === null) return renyi.epsilon;
     const found = epsilonOfLoss(composeLosses(history, direction, grid), grid, steps, delta);
     // Only now is it known how steep δ is at ε.
     slope = found.slope;

@@ -1,5 +1,8 @@
 import type { PrivatePolicy } from './privacy-policy.ts';
 import type { KnownKind, RecordDraft, RecordOf } from './record.ts';
+import { approveRosterChange } from './roster-approval.ts';
+import type { ProposedChange } from './roster-change.ts';
+import { consentToRotation } from './rotation.ts';
 import { keyFromSeed, type SiteKey } from './site-key.ts';
 
 /** A site's key for tests: seed of 32 equal bytes. */
@@ -30,6 +33,7 @@ export function testManifest(author: SiteKey): Draft<'manifest'> {
       privacy: { profile: 'off' },
       aggregation: { rule: 'weighted-mean' },
       rounds: { count: 10, deadlineSeconds: 600, quorum: 1 },
+      witnesses: { quorum: 1 },
       roster: [
         {
           site: author.id,
@@ -100,11 +104,62 @@ export function testEvaluation(author: SiteKey, index = 2): Draft<'evaluation'> 
   };
 }
 
+/** A change of {@link testManifest}'s roster with the author's approval. */
+export function testRosterChange(author: SiteKey): Draft<'roster-change'> {
+  const header = testUpdate(author, 3);
+  const proposed: ProposedChange = {
+    number: 2,
+    previous: new Uint8Array(32).fill(2),
+    change: {
+      kind: 'rotate',
+      site: testKey(201).id,
+      until: [{ key: testKey(201).id, at: 17 }],
+      to: testKey(202).id,
+      spentSteps: 240,
+    },
+  };
+  return {
+    ...header,
+    kind: 'roster-change',
+    body: {
+      ...proposed,
+      approvals: [approveRosterChange(author, header.study as Uint8Array, proposed)],
+    },
+  };
+}
+
+export function testRotation(author: SiteKey, index = 4): Draft<'rotation'> {
+  const header = testUpdate(author, index);
+  const study = header.study as Uint8Array;
+  const to = testKey(203);
+  return {
+    ...header,
+    kind: 'rotation',
+    body: consentToRotation(to, { study, from: author.id, index, to: to.id }),
+  };
+}
+
+/** Well formed, and proves nothing. */
+export function testEquivocation(author: SiteKey, index = 5): Draft<'equivocation'> {
+  const note = (size: number): Uint8Array => new TextEncoder().encode(`log\n${size}\nroot\n`);
+  return {
+    ...testUpdate(author, index),
+    kind: 'equivocation',
+    body: {
+      site: testKey(204).id,
+      smaller: note(3),
+      larger: note(5),
+      root: new Uint8Array(32).fill(8),
+      proof: [new Uint8Array(32).fill(9), new Uint8Array(32).fill(10)],
+    },
+  };
+}
+
 /** A record of a kind from the future. */
 export function testUnknown(author: SiteKey): RecordDraft {
   return {
     ...testUpdate(author),
-    kind: 'roster-change',
+    kind: 'notice',
     known: false,
     body: { added: ['somebody'], at: 1.5 },
   };

@@ -2,13 +2,24 @@ import { expect, test } from 'vitest';
 import { decodeCanonical, encodeCanonical } from './canonical-cbor.ts';
 import { decodeEnvelope, MAX_ENVELOPE_BYTES } from './envelope.ts';
 import { RecordError } from './error.ts';
-import { testEvaluation, testKey, testManifest, testUnknown, testUpdate } from './fixtures.ts';
+import {
+  testEquivocation,
+  testEvaluation,
+  testKey,
+  testManifest,
+  testUnknown,
+  testUpdate,
+} from './fixtures.ts';
 import { openRecord, signRecord } from './signed-record.ts';
 
 const key = testKey(1);
-const envelopes = [testManifest(key), testUpdate(key), testEvaluation(key), testUnknown(key)].map(
-  (draft) => signRecord(key, draft),
-);
+const envelopes = [
+  testManifest(key),
+  testUpdate(key),
+  testEvaluation(key),
+  testEquivocation(key),
+  testUnknown(key),
+].map((draft) => signRecord(key, draft));
 const otherSigners = [2, 3, 4].map((n) => testKey(n).id);
 
 /** Deterministic 32-bit numbers (mulberry32): a failure names the seed that brings it back. */

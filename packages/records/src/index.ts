@@ -10,6 +10,7 @@ export {
   encodeEnvelope,
   MAX_ENVELOPE_BYTES,
 } from './envelope.ts';
+export { type EquivocationBody, MAX_EVIDENCE_NOTE_BYTES } from './equivocation.ts';
 export { RecordError, type RecordErrorCode } from './error.ts';
 export type { EvaluationBody, Metric } from './evaluation.ts';
 export { loadKey, saveKey } from './key-file.ts';
@@ -38,6 +39,28 @@ export {
   type UnknownRecord,
 } from './record.ts';
 export type { ReserveBody } from './reserve.ts';
+export {
+  approveRosterChange,
+  isApprovedBy,
+  rosterChangeId,
+  rosterChangeMessage,
+} from './roster-approval.ts';
+export {
+  checkProposedChange,
+  checkRosterChange,
+  type LogPosition,
+  type ProposedChange,
+  type RosterApproval,
+  type RosterChange,
+  type RosterChangeBody,
+} from './roster-change.ts';
+export {
+  consentToRotation,
+  isConsented,
+  type RotationBody,
+  type RotationPlace,
+  rotationMessage,
+} from './rotation.ts';
 export {
   type LogPlace,
   logPlaceOf,

@@ -60,11 +60,36 @@ export interface ManifestBody {
     /** Trainers whose updates let a round go on at its deadline, 1…number of trainers. */
     readonly quorum: number;
   };
+  readonly witnesses: {
+    /** Other members that must cosign a checkpoint of a log before it counts as witnessed, 0…255 and fewer than the roster's sites. */
+    readonly quorum: number;
+  };
   /** 1…256 sites, each once, at least one of them a trainer. */
   readonly roster: readonly RosterEntry[];
 }
 
 const MAX_ROSTER = 256;
+const MAX_WITNESSES = 255;
+
+export const siteRole: Check<SiteRole> = oneOf('trainer', 'validator', 'observer');
+
+const entryFields: Check<RosterEntry> = object({
+  site: siteId,
+  name: line(64),
+  role: siteRole,
+  patients: integer(0, 10_000_000),
+  addresses: list(text(256, /^\/[\x21-\x7e]+$/), 0, 16),
+});
+
+/** Checks one site of a roster. @throws {RecordError} `SCHEMA`, `SITE_ID`. */
+export const rosterEntry: Check<RosterEntry> = (value, path) => {
+  const entry = entryFields(value, path);
+  if ((entry.role === 'trainer') !== entry.patients > 0) {
+    mismatch(`${path}.patients`, 'at least 1 for a trainer and 0 for others', entry.patients);
+  }
+  distinct(entry.addresses, (address) => address, `${path}.addresses`);
+  return entry;
+};
 
 /** Bytes by digest, 1 byte … 2 GiB. */
 export const blobReference: Check<BlobReference> = object({
@@ -92,17 +117,8 @@ const fields: Check<ManifestBody> = object({
     deadlineSeconds: integer(1, 30 * 86_400),
     quorum: integer(1, MAX_ROSTER),
   }),
-  roster: list(
-    object({
-      site: siteId,
-      name: line(64),
-      role: oneOf('trainer', 'validator', 'observer'),
-      patients: integer(0, 10_000_000),
-      addresses: list(text(256, /^\/[\x21-\x7e]+$/), 0, 16),
-    }),
-    1,
-    MAX_ROSTER,
-  ),
+  witnesses: object({ quorum: integer(0, MAX_WITNESSES) }),
+  roster: list(rosterEntry, 1, MAX_ROSTER),
 });
 
 /** Checks a manifest's body. @throws {RecordError} `SCHEMA`, `SITE_ID`. */
@@ -136,17 +152,14 @@ function checkTrainable({ layout, privacy }: ManifestBody, path: string): void {
     mismatch(path, 'the layout’s order');
 }
 
-function checkRoster({ roster, rounds }: ManifestBody, path: string): void {
+function checkRoster({ roster, rounds, witnesses }: ManifestBody, path: string): void {
   distinct(roster, (entry) => entry.site, `${path}.roster`);
-  for (const [i, { role, patients, addresses }] of roster.entries()) {
-    const entryPath = `${path}.roster[${i}]`;
-    if ((role === 'trainer') !== patients > 0) {
-      mismatch(`${entryPath}.patients`, 'at least 1 for a trainer and 0 for others', patients);
-    }
-    distinct(addresses, (address) => address, `${entryPath}.addresses`);
-  }
   const trainers = roster.filter(({ role }) => role === 'trainer').length;
   if (rounds.quorum > trainers) {
     mismatch(`${path}.rounds.quorum`, `at most the ${trainers} trainers`, rounds.quorum);
+  }
+  if (witnesses.quorum >= roster.length) {
+    const others = `at most the ${roster.length - 1} other sites`;
+    mismatch(`${path}.witnesses.quorum`, others, witnesses.quorum);
   }
 }

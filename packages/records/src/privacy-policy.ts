@@ -31,7 +31,7 @@ export interface PrivatePolicy {
   readonly noiseMultiplier: number;
   /** Largest L2 norm of one patient's gradient, in (0, 10^6]. */
   readonly clipNorm: number;
-  /** Gradients are integers times 2^gradientExponent, -60…20. */
+  /** Gradients are integers times 2^gradientExponent, -60…0. */
   readonly gradientExponent: number;
   /** Slices that stand for a drawn patient in one step, 1…64. */
   readonly slicesPerPatient: number;
@@ -70,7 +70,7 @@ const fields: Check<PrivatePolicy> = object({
   sampleRate,
   noiseMultiplier,
   clipNorm: above0(1e6),
-  gradientExponent: integer(-60, 20),
+  gradientExponent: integer(-60, 0),
   slicesPerPatient: integer(1, 64),
   trainable: list(text(128, /^[\x21-\x7e]+$/), 1, 4096),
 });

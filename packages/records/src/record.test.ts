@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  testEquivocation,
   testEvaluation,
   testKey,
   testManifest,
@@ -35,7 +36,7 @@ test('accepts the records that the refusals below are made from', () => {
 test('keeps a kind that it does not know, body and all', () => {
   expect(parseRecord({ ...withoutKnown(testUnknown(key)) })).toMatchObject({
     known: false,
-    kind: 'roster-change',
+    kind: 'notice',
     body: { added: ['somebody'], at: 1.5 },
   });
 });
@@ -122,7 +123,7 @@ test.each<[keyof typeof testPolicy, unknown]>([
   ['noiseMultiplier', -1.75],
   ['clipNorm', 0],
   ['clipNorm', Number.NaN],
-  ['gradientExponent', 21],
+  ['gradientExponent', 1],
   ['slicesPerPatient', 0],
   ['slicesPerPatient', 65],
   ['trainable', []],
@@ -183,6 +184,11 @@ test.each<[string, unknown]>([
   ['body.rounds.deadlineSeconds', 2_592_001],
   ['body.rounds.quorum', 0],
   ['body.rounds.quorum', 2], // one trainer
+  ['body.witnesses', undefined],
+  ['body.witnesses', { quorum: 1, members: [] }],
+  ['body.witnesses.quorum', -1],
+  ['body.witnesses.quorum', 0.5],
+  ['body.witnesses.quorum', 2], // one other site
   ['body.roster', []],
   ['body.roster', [validator]], // nobody who trains
   ['body.roster', [trainer, trainer]],
@@ -196,6 +202,35 @@ test.each<[string, unknown]>([
   ['body.roster', [{ ...trainer, addresses: [`/${'a'.repeat(256)}`] }]],
 ])('refuses a manifest whose %s is %s', (path, value) => {
   expect(() => parseRecord(withField(testManifest(key), path, value))).toThrow(
+    expect.objectContaining({ code: 'SCHEMA' }),
+  );
+});
+
+test('a log has at most as many witnesses as there are other sites', () => {
+  const others = [11, 12, 13, 14].map((n) => ({ ...validator, site: testKey(n).id }));
+  const manifest = withField(testManifest(key), 'body.roster', [trainer, ...others]);
+  for (const quorum of [0, 3, 4]) {
+    const founded = withField(manifest, 'body.witnesses.quorum', quorum);
+    expect(parseRecord(founded)).toMatchObject({ body: { witnesses: { quorum } } });
+  }
+  expect(() => parseRecord(withField(manifest, 'body.witnesses.quorum', 5))).toThrow(
+    expect.objectContaining({ code: 'SCHEMA' }),
+  );
+});
+
+test.each<[string, unknown]>([
+  ['body.smaller', new Uint8Array()],
+  ['body.smaller', new Uint8Array(1_025)],
+  ['body.larger', new Uint8Array(1_025)],
+  ['body.larger', 'a note'],
+  ['body.root', new Uint8Array(31)],
+  ['body.proof', [new Uint8Array(33)]],
+  ['body.proof', new Array(64).fill(bytes32)],
+  ['body.proof', undefined],
+  ['body.index', 3],
+])('refuses an equivocation whose %s is %s', (path, value) => {
+  expect(parseRecord(testEquivocation(key))).toMatchObject({ known: true, kind: 'equivocation' });
+  expect(() => parseRecord(withField(testEquivocation(key), path, value))).toThrow(
     expect.objectContaining({ code: 'SCHEMA' }),
   );
 });

@@ -1,8 +1,11 @@
 import type { PlainValue } from './canonical-cbor.ts';
+import { type EquivocationBody, equivocationBody } from './equivocation.ts';
 import { RecordError } from './error.ts';
 import { type EvaluationBody, evaluationBody } from './evaluation.ts';
 import { type ManifestBody, manifestBody } from './manifest.ts';
 import { type ReserveBody, reserveBody } from './reserve.ts';
+import { type RosterChangeBody, rosterChangeBody } from './roster-change.ts';
+import { type RotationBody, rotationBody } from './rotation.ts';
 import {
   bytes,
   type Check,
@@ -49,6 +52,9 @@ export interface RecordBodies {
   readonly reserve: ReserveBody;
   readonly update: UpdateBody;
   readonly evaluation: EvaluationBody;
+  readonly 'roster-change': RosterChangeBody;
+  readonly rotation: RotationBody;
+  readonly equivocation: EquivocationBody;
 }
 
 /** The kinds that this version knows. */
@@ -77,6 +83,9 @@ const bodies: { readonly [K in KnownKind]: Check<RecordBodies[K]> } = {
   reserve: reserveBody,
   update: updateBody,
   evaluation: evaluationBody,
+  'roster-change': rosterChangeBody,
+  rotation: rotationBody,
+  equivocation: equivocationBody,
 };
 const MAX_INDEX = 2 ** 32 - 1;
 const MAX_HEADS = 256;
@@ -116,6 +125,9 @@ export function parseRecord(value: unknown): ConsiliumRecord {
     case 'reserve':
     case 'update':
     case 'evaluation':
+    case 'roster-change':
+    case 'rotation':
+    case 'equivocation':
       return known(header, header.kind, body);
     default:
       return { ...header, known: false, body: plain(MAX_UNKNOWN_BODY_BYTES)(body, 'record.body') };
@@ -135,6 +147,12 @@ function known(header: RecordHeader, kind: KnownKind, body: unknown): ConsiliumR
       return { ...header, kind, known: true, body: bodies.update(body, path) };
     case 'evaluation':
       return { ...header, kind, known: true, body: bodies.evaluation(body, path) };
+    case 'roster-change':
+      return { ...header, kind, known: true, body: bodies['roster-change'](body, path) };
+    case 'rotation':
+      return { ...header, kind, known: true, body: bodies.rotation(body, path) };
+    case 'equivocation':
+      return { ...header, kind, known: true, body: bodies.equivocation(body, path) };
   }
 }
 

@@ -64,6 +64,14 @@ export function bytes(length: number): Check<Uint8Array> {
       : mismatch(path, `${length} bytes`, value);
 }
 
+/** 1…maxLength bytes, copied. */
+export function someBytes(maxLength: number): Check<Uint8Array> {
+  return (value, path) =>
+    value instanceof Uint8Array && value.length > 0 && value.length <= maxLength
+      ? new Uint8Array(value)
+      : mismatch(path, `1…${maxLength} bytes`, value);
+}
+
 /** One of the given constants. */
 export function oneOf<const T extends string | number>(...allowed: readonly T[]): Check<T> {
   return (value, path) =>

@@ -2,7 +2,16 @@ import { expect, test } from 'vitest';
 import { decodeCanonical, encodeCanonical } from './canonical-cbor.ts';
 import { sign } from './ed25519.ts';
 import { decodeEnvelope, encodeEnvelope, MAX_ENVELOPE_BYTES } from './envelope.ts';
-import { testEvaluation, testKey, testManifest, testUnknown, testUpdate } from './fixtures.ts';
+import {
+  testEquivocation,
+  testEvaluation,
+  testKey,
+  testManifest,
+  testRosterChange,
+  testRotation,
+  testUnknown,
+  testUpdate,
+} from './fixtures.ts';
 import { pae, recordId } from './pae.ts';
 import { payloadTypeOf, type RecordDraft } from './record.ts';
 import { logPlaceOf, openRecord, signRecord } from './signed-record.ts';
@@ -12,7 +21,10 @@ const drafts: [string, RecordDraft][] = [
   ['manifest', testManifest(key)],
   ['update', testUpdate(key)],
   ['evaluation', testEvaluation(key)],
-  ['roster-change', testUnknown(key)],
+  ['roster-change', testRosterChange(key)],
+  ['rotation', testRotation(key)],
+  ['equivocation', testEquivocation(key)],
+  ['notice', testUnknown(key)],
 ];
 
 /** Signs whatever value, without the checks of `signRecord`. */
@@ -25,7 +37,7 @@ function forge(value: unknown, { type = payloadTypeOf('update'), signer = key } 
 test.each(drafts)('opens what it signed: %s', (kind, draft) => {
   const envelope = signRecord(key, draft);
   const { id, record, leaf, envelope: kept } = openRecord(envelope);
-  expect(record).toEqual({ ...draft, known: kind !== 'roster-change' });
+  expect(record).toEqual({ ...draft, known: kind !== 'notice' });
   expect(kept).toEqual(envelope);
   const { payloadType, payload } = decodeEnvelope(envelope);
   expect(leaf).toEqual(pae(payloadType, payload));

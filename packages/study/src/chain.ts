@@ -11,13 +11,15 @@ export interface Prefix {
 /**
  * What is known of one site's log, in whatever order it came.
  *
- * Only the unbroken beginning counts: from index 0 up to the first gap, fork or wrong link. Two different records for one index are
+ * Only the unbroken beginning counts: from index 0 up to the first gap, fork, wrong link or contradiction of checkpoints. Two different records for one index are
  * a fork whichever came first, so the beginning depends on what is known and never on the order of arrival.
  */
 export class SiteChain {
   readonly site: SiteId;
   #records = new Map<number, VerifiedRecord[]>();
   #tree = new TreeHasher();
+  /** Index from which on the site's checkpoints show two logs. */
+  #parting = Number.POSITIVE_INFINITY;
   /** What `prefix` gave last; null since a record came. */
   #prefix: Prefix | null = null;
 
@@ -34,6 +36,13 @@ export class SiteChain {
     this.#prefix = null;
   }
 
+  /** Takes note that the site's checkpoints prove two logs, which part at `index` at the latest: from there on nothing counts. */
+  partAt(index: number): void {
+    if (index >= this.#parting) return;
+    this.#parting = index;
+    this.#prefix = null;
+  }
+
   /** The records that count, in order, and why no more do when a rule was broken. */
   prefix(): Prefix {
     this.#prefix ??= this.#walk();
@@ -45,6 +54,10 @@ export class SiteChain {
     for (;;) {
       const index = records.length;
       const [first, second] = this.#records.get(index) ?? [];
+      if (index === this.#parting && second === undefined) {
+        const message = 'two signed checkpoints that cannot both be true';
+        return { records, finding: this.#broken('SPLIT_VIEW', index, message) };
+      }
       if (first === undefined) return { records, finding: null };
       if (second !== undefined)
         return {
@@ -65,15 +78,15 @@ export class SiteChain {
     }
   }
 
-  /** The RFC 6962 root over the records that count; leaf data are the signed bytes without the signature. */
-  head(): { author: SiteId; size: number; root: Uint8Array } {
-    const { records } = this.prefix();
-    if (records.length < this.#tree.size) this.#tree = new TreeHasher();
+  /** The RFC 6962 root over the first `size` records, which must be there; leaf data are the signed bytes without the signature. */
+  root(size: number): Uint8Array {
+    const records = this.prefix().records.slice(0, size);
+    if (size < this.#tree.size) this.#tree = new TreeHasher();
     for (const { leaf } of records.slice(this.#tree.size)) this.#tree.append(leafHash(leaf));
-    return { author: this.site, size: records.length, root: this.#tree.root() };
+    return this.#tree.root();
   }
 
-  #broken(code: 'FORK' | 'BROKEN_CHAIN', index: number, message: string): Finding {
+  #broken(code: 'FORK' | 'SPLIT_VIEW' | 'BROKEN_CHAIN', index: number, message: string): Finding {
     return { code, site: this.site, index, message };
   }
 }

@@ -38,6 +38,8 @@ export class SiteLedger {
   readonly #reservations = new Map<number, Reservation>();
   #steps = 0;
   #lastSteps = 0;
+  /** Reservations in the logs of earlier keys that no update followed. */
+  #unusedBefore = 0;
 
   constructor(policy: PrivatePolicy, budget: Budget) {
     this.#policy = policy;
@@ -48,9 +50,23 @@ export class SiteLedger {
     return {
       steps: this.#steps,
       epsilon: this.#budget.epsilonAfter(this.#steps),
-      unused: [...this.#reservations.values()].filter(({ isUsed }) => !isUsed).length,
+      unused: this.#unusedBefore + this.#unused,
       isExhausted: !this.#budget.affords(this.#steps, this.#lastSteps),
     };
+  }
+
+  get #unused(): number {
+    return [...this.#reservations.values()].filter(({ isUsed }) => !isUsed).length;
+  }
+
+  /**
+   * Goes on with the log of the site's next key. What was reserved stays spent, and no update in another log uses it; `spentSteps` is what is known from
+   * elsewhere to have been reserved by then, at least.
+   */
+  nextLog(spentSteps: number): void {
+    this.#unusedBefore += this.#unused;
+    this.#reservations.clear();
+    this.#steps = Math.max(this.#steps, spentSteps);
   }
 
   /** Takes the reservation at `index` of the log; says what is wrong with it. */

@@ -220,7 +220,7 @@ describe('excludes, with a finding and for everybody alike,', () => {
     const other = new TestStudy([10, 10]);
     other.update(1, 1, [5, 5, 5, 5, 5]);
     const stray = other.update(1, 2, [5, 5, 5, 5, 5]);
-    const unknown = study.say(1, { kind: 'reserve', body: {}, known: false });
+    const unknown = study.say(1, { kind: 'notice', body: {}, known: false });
     expect(await findingsOf(study, [stray])).toEqual([
       ['UNKNOWN_KIND', 0],
       ['BROKEN_CHAIN', 1],
@@ -244,7 +244,7 @@ describe('excludes, with a finding and for everybody alike,', () => {
 
 test('counts no more of a log than the study can need, and says where it stopped', async () => {
   const study = new TestStudy([10, 10], { rounds: { count: 1, deadlineSeconds: 60, quorum: 2 } });
-  for (let i = 0; i < 72; i++) study.say(1, { kind: 'reserve', body: {}, known: false });
+  for (let i = 0; i < 72; i++) study.say(1, { kind: 'notice', body: {}, known: false });
   study.update(1, 1, [8, 8, 8, 8, 8]);
   const state = await replay(study.study, study.records, study.reader());
   expect(state.weights[0]).toBe(1000);

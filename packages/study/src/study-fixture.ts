@@ -37,6 +37,7 @@ export class TestStudy {
       privacy: { profile: 'off' },
       aggregation: { rule: 'weighted-mean' },
       rounds: { count: 8, deadlineSeconds: 60, quorum: 2 },
+      witnesses: { quorum: 2 },
       roster: this.keys.map(({ id }, i) => ({
         site: id,
         name: `site-${i}`,
@@ -118,6 +119,37 @@ export class TestStudy {
       privacy: { profile: 'off' as const },
     };
     return this.say(site, { kind: 'update', body }, this.study, at);
+  }
+
+  /** A reservation of `steps` steps by the manifest's policy; `epsilon` is what the site claims to have spent with it. */
+  reserve(site: number, round: number, steps: number, epsilon: number): VerifiedRecord {
+    const { privacy } = this.manifestBody;
+    if (privacy.profile === 'off') throw new RangeError('the study promises no privacy');
+    const { sampleRate, noiseMultiplier } = privacy;
+    return this.say(site, {
+      kind: 'reserve',
+      body: { round, sampleRate, noiseMultiplier, steps, epsilon },
+    });
+  }
+
+  /** An update that the reservation at `reserve` pays for. */
+  paid(
+    site: number,
+    round: number,
+    values: readonly number[],
+    reserve: number,
+    steps: number,
+  ): VerifiedRecord {
+    const digest = this.payload(values);
+    const bytes = this.blobs.get(digest)?.length ?? 0;
+    const body = {
+      round,
+      base: new Uint8Array(32),
+      payload: { digest: Buffer.from(digest, 'hex'), bytes },
+      steps,
+      privacy: { profile: 'balanced' as const, reserve },
+    };
+    return this.say(site, { kind: 'update', body });
   }
 
   evaluation(site: number, round: number): VerifiedRecord {

@@ -5,6 +5,7 @@ import type { AcceptedUpdate } from './decide.ts';
 import { StudyError } from './error.ts';
 import type { Finding } from './finding.ts';
 import type { Founding } from './manifest.ts';
+import { isFault, openPayload } from './open-payload.ts';
 
 /** Where payloads are read from: `undefined` for one that is not here yet. Bytes returned must hash to `digest` (hex). */
 export interface BlobReader {
@@ -39,7 +40,7 @@ export class RoundSum {
   /** For each round, the updates that are in the total. */
   #included = new Map<number, readonly AcceptedUpdate[]>();
   /** Payloads that never count, by digest and named size, and why: bytes under one digest do not change. */
-  #refused = new Map<string, string>();
+  #refused = new Map<string, Pick<Finding, 'code' | 'message'>>();
 
   constructor(founding: Founding) {
     this.#founding = founding;
@@ -72,10 +73,9 @@ export class RoundSum {
     }
     this.#total = total;
     for (const update of updates) {
-      const { site, index } = update;
+      const { author, index } = update;
       const reason = this.#refused.get(nameOf(update));
-      if (reason !== undefined)
-        findings.push({ code: 'BAD_PAYLOAD', site, index, message: reason });
+      if (reason !== undefined) findings.push({ ...reason, site: author, index });
     }
     const { weights, saturated } = held(total);
     if (saturated > 0) {
@@ -126,20 +126,11 @@ export class RoundSum {
         missing.push(update);
         continue;
       }
-      if (bytes.length !== update.payloadBytes) {
-        const reason = `the payload has ${bytes.length} bytes, the record says ${update.payloadBytes}`;
-        this.#refused.set(nameOf(update), reason);
-        continue;
-      }
-      try {
-        const grid = toGrid(
-          decodePayload(this.#founding.layout, bytes),
-          this.#founding.manifest.gridExponent,
-        );
-        present.set(update, { weight: update.weight, update: grid });
-      } catch (error) {
-        if (!(error instanceof WeightsError)) throw error;
-        this.#refused.set(nameOf(update), error.message);
+      const opened = openPayload(this.#founding, update, bytes);
+      if (isFault(opened)) {
+        this.#refused.set(nameOf(update), { code: opened.code, message: opened.message });
+      } else {
+        present.set(update, { weight: update.weight, update: opened.grid });
       }
     }
     return { present, missing };
@@ -167,7 +158,10 @@ function byRound(
 function sameUpdates(a: readonly AcceptedUpdate[], b: readonly AcceptedUpdate[]): boolean {
   return (
     a.length === b.length &&
-    a.every((update, i) => update.site === b[i]?.site && update.payload === b[i]?.payload)
+    a.every(
+      ({ site, payload, weight }, i) =>
+        site === b[i]?.site && payload === b[i]?.payload && weight === b[i]?.weight,
+    )
   );
 }
 
