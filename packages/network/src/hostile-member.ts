@@ -15,6 +15,8 @@ import { streamDuplex } from './stream-duplex.ts';
 import { encodeSummary, type Summary } from './summary.ts';
 import { SYNC_PROTOCOL } from './sync-answers.ts';
 import { encodeSyncMessage } from './sync-message.ts';
+import { WITNESS_PROTOCOL } from './witness-answers.ts';
+import { encodeWitnessAnswer, encodeWitnessRequest } from './witness-message.ts';
 
 export { type Draw, mutate, seededDraw } from './mutations.ts';
 
@@ -50,7 +52,7 @@ export interface HostileMember {
 }
 
 /**
- * Joins with a valid key. Requests that come to it are answered with mutated summaries, entries, lists and chunks,
+ * Joins with a valid key. Requests that come to it are answered with mutated summaries, entries, lists, chunks and notes,
  * so whoever pulls from it is attacked as well.
  */
 export async function startHostileMember(init: HostileMemberInit): Promise<HostileMember> {
@@ -73,6 +75,7 @@ export async function startHostileMember(init: HostileMemberInit): Promise<Hosti
     async (made) => {
       await made.handle(SYNC_PROTOCOL, answer, { maxInboundStreams: 1000 });
       await made.handle(BLOB_PROTOCOL, answer, { maxInboundStreams: 1000 });
+      await made.handle(WITNESS_PROTOCOL, answer, { maxInboundStreams: 1000 });
     },
   );
   host.services.pubsub.subscribe(ANNOUNCE_TOPIC);
@@ -148,8 +151,21 @@ function requestCorpus({ claims, key }: HostileMemberInit): Request[] {
       encodeBlobMessage({ type: 'open', digest }),
       encodeBlobMessage({ type: 'chunk', digest, index: 3 }),
     ].map((frame) => ({ protocol: BLOB_PROTOCOL, first: none, frame })),
+    ...[
+      encodeWitnessRequest({
+        type: 'cosign',
+        request: { oldSize: 3, proof: [digest, digest], checkpoint: HOSTILE_NOTE },
+      }),
+      encodeWitnessRequest({ type: 'latest' }),
+      encodeWitnessRequest({ type: 'note', author: key.id, size: 5 }),
+    ].map((frame) => ({ protocol: WITNESS_PROTOCOL, first: none, frame })),
   ];
 }
+
+/** In the form of a note, and signed by nobody. */
+const HOSTILE_NOTE: Uint8Array = new TextEncoder().encode(
+  `consilium/hostile\n5\n${'A'.repeat(43)}=\n\n— consilium/hostile ${'A'.repeat(91)}=\n`,
+);
 
 /** Mutated inside the frame, or the frame with its length mutated. */
 function mutatedFrame(payload: Uint8Array, draw: Draw): Uint8Array {
@@ -220,7 +236,7 @@ async function answerWith(
     idleTimeoutMs: 5_000,
     frameTimeoutMs: 5_000,
   };
-  const good = stream.protocol === SYNC_PROTOCOL ? syncAnswer(init) : blobAnswer(init);
+  const good = goodAnswer(stream.protocol, init);
   await pipe(
     duplex.source,
     frameReader(init.clock, limits),
@@ -239,6 +255,32 @@ async function answerWith(
     encodeFrames,
     duplex.sink,
   );
+}
+
+function goodAnswer(protocol: string, init: HostileMemberInit): (position: number) => Uint8Array {
+  switch (protocol) {
+    case SYNC_PROTOCOL:
+      return syncAnswer(init);
+    case WITNESS_PROTOCOL:
+      return witnessAnswer(init);
+    default:
+      return blobAnswer(init);
+  }
+}
+
+function witnessAnswer({ key }: HostileMemberInit): (position: number) => Uint8Array {
+  const root = new Uint8Array(32).fill(3);
+  const notes = [5, 9].map((size) => ({
+    author: key.id,
+    size,
+    root,
+    cosigned: 2,
+    cosigners: root,
+  }));
+  return (position) =>
+    encodeWitnessAnswer(
+      position === 0 ? { type: 'latest', notes } : { type: 'note', note: HOSTILE_NOTE },
+    );
 }
 
 function syncAnswer({ claims, entries }: HostileMemberInit): (position: number) => Uint8Array {

@@ -22,3 +22,6 @@ export {
 } from './network.ts';
 export { SYNC_PROTOCOL } from './sync-answers.ts';
 export type { Rate } from './token-bucket.ts';
+export { WITNESS_PROTOCOL } from './witness-answers.ts';
+export type { CosignRefusal, CosignReply, NoteClaim } from './witness-message.ts';
+export type { Witnessing } from './witnessing.ts';

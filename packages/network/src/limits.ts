@@ -24,7 +24,19 @@ export const PROTOCOL_LIMITS = {
   blobBytes: 268_435_456,
   /** Requests a client may have unanswered on one blob stream. */
   blobWindow: 4,
-  /** A request of either protocol, other than the opening summary, in bytes. */
+  /** A checkpoint's note with its log's signature and no other, in bytes. */
+  checkpointBytes: 1_024,
+  /** A note's line with one cosignature, in bytes. */
+  lineBytes: 512,
+  /** Hashes of a consistency proof, as the log package bounds it. */
+  proofHashes: 63,
+  /** A note with all its cosignatures, in bytes, as the log package bounds it. */
+  noteBytes: 131_072,
+  /** Notes that a site claims in one answer: two of each of the most members' logs. */
+  noteClaims: 512,
+  /** One frame of the witness protocol. */
+  witnessFrameBytes: 132_096,
+  /** A request of any of the protocols, the opening summary included, in bytes. */
   requestBytes: 65_536,
 } as const;
 
@@ -34,6 +46,8 @@ export interface NetworkLimits {
   requestRate: Rate;
   /** Bytes, both asked and answered, for one peer over all its streams. @default 64 MiB/s, 16 MiB */
   byteRate: Rate;
+  /** Requests of one peer to cosign: each costs a write to the disk. @default 5/s, 50 at once */
+  cosignRate: Rate;
   /** Announcements taken from one peer or one author. @default 10/s, 50 at once */
   announcementRate: Rate;
   /** Bytes of gossip streams from one peer; above it the connection is cut. @default 1 MiB/s, 8 MiB */
@@ -80,6 +94,7 @@ const MEBIBYTE = 2 ** 20;
 export const DEFAULT_LIMITS: NetworkLimits = {
   requestRate: { perSecond: 200, burst: 1000 },
   byteRate: { perSecond: 64 * MEBIBYTE, burst: 16 * MEBIBYTE },
+  cosignRate: { perSecond: 5, burst: 50 },
   announcementRate: { perSecond: 10, burst: 50 },
   gossipByteRate: { perSecond: MEBIBYTE, burst: 8 * MEBIBYTE },
   violationRate: { perSecond: 0.2, burst: 20 },

@@ -5,7 +5,7 @@ import type { ForkClaim, Head, Summary } from './summary.ts';
 
 /** The parts of a log that peers ask for, bounded as the protocol bounds them. */
 export interface LogView {
-  /** This site's version vector and fork proofs, of members only. */
+  /** This site's version vector and fork proofs, of wanted authors only. */
   summary(): Summary;
   /** The index from which two entries of `author` are held, if any. */
   forkIndex(author: string): number | undefined;
@@ -19,15 +19,15 @@ export interface LogView {
   idAt(author: string, index: number): Promise<Uint8Array | undefined>;
 }
 
-/** A view of `log`, limited to authors of whom `isMember` says yes. */
-export function createLogView(log: LogStore, isMember: (site: string) => boolean): LogView {
+/** A view of `log`, limited to authors of whom `isWanted` says yes. */
+export function createLogView(log: LogStore, isWanted: (author: string) => boolean): LogView {
   let forks: readonly ForkClaim[] = [];
   const read = (author: string, from: number, count: number): Promise<readonly Uint8Array[]> =>
     log.read(author, from, { maxEntries: count, maxBytes: PROTOCOL_LIMITS.entryBytesPerFrame });
   return {
     summary: () => ({
-      heads: log.heads().flatMap(toHead).filter(byMember).sort(byAuthor).slice(0, MOST),
-      forks: forks.filter(byMember).slice(0, MOST),
+      heads: log.heads().flatMap(toHead).filter(byWanted).sort(byAuthor).slice(0, MOST),
+      forks: forks.filter(byWanted).slice(0, MOST),
     }),
     forkIndex: (author) => forks.find((fork) => fork.author === author)?.index,
     refreshForks: async () => {
@@ -44,8 +44,8 @@ export function createLogView(log: LogStore, isMember: (site: string) => boolean
       return entry === undefined ? undefined : entryId(entry);
     },
   };
-  function byMember({ author }: { author: string }): boolean {
-    return isMember(author);
+  function byWanted({ author }: { author: string }): boolean {
+    return isWanted(author);
   }
 }
 

@@ -30,18 +30,24 @@ export interface Member {
 export interface MemberTable {
   all(): readonly Member[];
   get(site: string): Member | undefined;
-  /** Whether `site` is this site or another member: whose records are wanted here. */
-  isMember(site: string): boolean;
+  /** Whether the record at `index` of `author`'s log is wanted here. */
+  wants(author: string, index: number): boolean;
   /** Whether a connection with `site` is allowed now. */
   admits(site: string): boolean;
   /** Reads the roster again. Returns the sites that are no longer in it. */
   refresh(): readonly string[];
 }
 
+/** The roster, and whose records are wanted; see `NetworkComponents`. */
+export interface RosterSource {
+  members: () => readonly RosterMember[];
+  wanted?: (author: SiteId) => number;
+}
+
 /** A table that follows `members`; this site itself is left out of `all`. */
 export function createMemberTable(
   self: SiteId,
-  members: () => readonly RosterMember[],
+  { members, wanted }: RosterSource,
   clock: Clock,
   limits: NetworkLimits,
   logger: Logger,
@@ -69,10 +75,12 @@ export function createMemberTable(
     addressTexts.set(site, text);
   };
 
+  const wantedOf =
+    wanted ?? ((author) => (author === self || table.has(author) ? Number.POSITIVE_INFINITY : 0));
   return {
     all: () => [...table.values()],
     get: (site) => table.get(site),
-    isMember: (site) => site === self || table.has(site),
+    wants: (author, index) => index < wantedOf(author),
     admits: (site) => table.get(site)?.guard.banned() === false,
     refresh: () => {
       const roster = members().filter(({ site }) => site !== self);

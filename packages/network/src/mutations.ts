@@ -30,8 +30,9 @@ const HOSTILE_PIECES: readonly Uint8Array[] = [
   Uint8Array.of(0, 0, 0, 0),
 ];
 
-/** A changed copy of `bytes`, never equal to them. */
-export function mutate(bytes: Uint8Array, draw: Draw): Uint8Array {
+/** A changed copy of `original`, never equal to it. */
+export function mutate(original: Uint8Array, draw: Draw): Uint8Array {
+  const bytes = new Uint8Array(original); // slice() of a Buffer would be no copy, and what is changed in it no change
   const at = draw(Math.max(1, bytes.length));
   const changed = ((): Uint8Array => {
     switch (draw(8)) {

@@ -72,6 +72,24 @@ test('records travel through a member when their author is gone', async () => {
   await until('c has them', () => c.log.head(a.key.id).size === 5);
 });
 
+test('the log of one that may not connect any more is passed on to whoever wants it', async () => {
+  const roster: TestRoster = { members: [] };
+  const a = await startSite(1, roster);
+  const wanted = (): number => 5;
+  const b = await startSite(2, roster, {}, { wanted });
+  await a.write(5);
+  await until('b has it', () => b.log.head(a.key.id).size === 5);
+  await a.network.stop();
+  roster.members = roster.members.filter(({ site }) => site !== a.key.id);
+  const c = await startSite(3, roster, {}, { wanted });
+  const d = await startSite(4, roster);
+  await until('c has it', () => c.log.head(a.key.id).size === 5);
+  await b.write();
+  await until('d is in step', () => d.log.head(b.key.id).size === 1);
+  expect(d.log.head(a.key.id).size).toBe(0);
+  expect(c.network.peers().map(({ site }) => site)).not.toContain(a.key.id);
+});
+
 test('a stranger is refused, whichever side dials', async () => {
   const roster: TestRoster = { members: [] };
   const a = await startSite(1, roster);

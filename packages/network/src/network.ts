@@ -1,4 +1,4 @@
-import type { BlobStore, LogStore } from '@consilium/log';
+import type { BlobStore, CosignRequest, LogStore } from '@consilium/log';
 import type { SiteId, SiteKey } from '@consilium/records';
 import type { Random } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -12,6 +12,8 @@ import {
 import type { Logger } from './logger.ts';
 import type { RosterMember } from './member-table.ts';
 import { type Session, startSession } from './session.ts';
+import type { CosignReply } from './witness-message.ts';
+import type { Witnessing } from './witnessing.ts';
 
 /** What a network works with. */
 export interface NetworkComponents {
@@ -21,8 +23,15 @@ export interface NetworkComponents {
   blobs: BlobStore;
   /** The roster, this site included or not; read again at every `refresh` and about once a second. */
   members: () => readonly RosterMember[];
-  /** Throws to refuse an entry of a member that is well made but not wanted here. */
+  /**
+   * How many records of an author's log are wanted here. Logs of those who may not connect any more are passed on as far as they still count.
+   * @default all of a member's, none of anybody else's
+   */
+  wanted?: (author: SiteId) => number;
+  /** Throws to refuse an entry that is well made but not wanted here. */
   admit: (entry: Uint8Array) => void;
+  /** @default none: the site cosigns nothing, and neither asks for notes nor holds any */
+  witnessing?: Witnessing;
   clock: Clock;
   random: Random;
   logger: Logger;
@@ -80,6 +89,12 @@ export interface Network {
    * @throws {NetworkError} `BLOB_UNAVAILABLE`, `BLOB_TOO_LARGE`, `NOT_STARTED`. @throws {LogError} when the disk fails.
    */
   fetchBlob(digest: string, bytes: number, options?: { signal?: AbortSignal }): Promise<void>;
+  /**
+   * Asks a member to cosign a checkpoint. What comes back is well formed, and otherwise its word.
+   *
+   * @throws {NetworkError} `NOT_CONNECTED`, `TIMEOUT`, `STREAM_CLOSED`, `NOT_STARTED`, or what the member did against the protocol.
+   */
+  cosign(site: SiteId, request: CosignRequest, signal?: AbortSignal): Promise<CosignReply>;
   /** Applies the roster now: connections with removed members close, new members are dialled. */
   refresh(): Promise<void>;
 }
@@ -118,6 +133,7 @@ export function createNetwork(components: NetworkComponents, init: NetworkInit =
     announce: async () => started().announce(),
     sync: async (signal) => started().sync(signal),
     fetchBlob: async (digest, bytes, options) => started().fetchBlob(digest, bytes, options),
+    cosign: async (site, request, signal) => started().cosign(site, request, signal),
     refresh: async () => started().refresh(),
   };
 }

@@ -8,6 +8,8 @@ export interface PeerGuard {
   request(bytes: number, signal: AbortSignal): Promise<void>;
   /** Waits until `bytes` more, in either direction, are within the peer's rate. */
   bytes(bytes: number, signal: AbortSignal): Promise<void>;
+  /** Waits until one more request to cosign is within the peer's rate. */
+  cosign(signal: AbortSignal): Promise<void>;
   /** Whether one more announcement is within the peer's rate. */
   announcement(): boolean;
   /** Whether `bytes` more of gossip are within the peer's rate. */
@@ -22,6 +24,7 @@ export interface PeerGuard {
 export function createPeerGuard(clock: Clock, limits: NetworkLimits): PeerGuard {
   const requests = createTokenBucket(clock, limits.requestRate);
   const bytes = createTokenBucket(clock, limits.byteRate);
+  const cosignatures = createTokenBucket(clock, limits.cosignRate);
   const announcements = createTokenBucket(clock, limits.announcementRate);
   const gossip = createTokenBucket(clock, limits.gossipByteRate);
   const violations = createTokenBucket(clock, limits.violationRate);
@@ -34,6 +37,7 @@ export function createPeerGuard(clock: Clock, limits: NetworkLimits): PeerGuard 
   return {
     request: (count, signal) => pause(Math.max(requests.take(1), bytes.take(count)), signal),
     bytes: (count, signal) => pause(bytes.take(count), signal),
+    cosign: (signal) => pause(cosignatures.take(1), signal),
     announcement: () => announcements.tryTake(1),
     gossipBytes: (count) => gossip.tryTake(count),
     violation: () => {

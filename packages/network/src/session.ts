@@ -7,7 +7,7 @@ import { type BlobPeer, fetchBlob } from './blob-fetch.ts';
 import { unlessAborted } from './clock.ts';
 import { rosterGater } from './connection-gater.ts';
 import { NetworkError } from './error.ts';
-import { asError } from './exchange.ts';
+import { asError, type Exchange } from './exchange.ts';
 import { createGossipWatchdog } from './gossip-watchdog.ts';
 import { ANNOUNCE_TOPIC, type Host, startHost } from './host.ts';
 import { type NetworkLimits, type NetworkTiming, PROTOCOL_LIMITS } from './limits.ts';
@@ -16,12 +16,16 @@ import { errorFields } from './logger.ts';
 import { createMemberLinks } from './member-links.ts';
 import { createMemberTable } from './member-table.ts';
 import type { Network, NetworkComponents } from './network.ts';
+import type { PeerGuard } from './peer-guard.ts';
 import { type Answers, serveStream } from './serve.ts';
 import { createSharedWork } from './shared-work.ts';
 import { SYNC_PROTOCOL, syncAnswers } from './sync-answers.ts';
 import { createSyncDriver } from './sync-driver.ts';
 import { pullFrom, type SyncPullResult } from './sync-pull.ts';
 import { createUpkeep } from './upkeep.ts';
+import { WITNESS_PROTOCOL, witnessAnswers } from './witness-answers.ts';
+import { askToCosign, pullNotes } from './witness-ask.ts';
+import { noWitnessing } from './witnessing.ts';
 
 /** What a started network can do. */
 export type Session = Omit<Network, 'start'>;
@@ -33,13 +37,13 @@ export async function startSession(
   limits: NetworkLimits,
   timing: NetworkTiming,
 ): Promise<Session> {
-  const { key, log, blobs, clock, random, logger } = components;
+  const { key, log, blobs, clock, random, logger, witnessing = noWitnessing } = components;
   const stopping = new AbortController();
   const { signal } = stopping;
   const background = createBackground(logger, signal);
-  const members = createMemberTable(key.id, components.members, clock, limits, logger);
+  const members = createMemberTable(key.id, components, clock, limits, logger);
   members.refresh();
-  const view = createLogView(log, members.isMember);
+  const view = createLogView(log, (author) => members.wants(author, 0));
   await view.refreshForks();
 
   let running: Host | undefined;
@@ -52,17 +56,17 @@ export async function startSession(
     signal,
   });
 
-  const pull = async (site: string): Promise<SyncPullResult> => {
-    const exchange = await links.open(site, SYNC_PROTOCOL, PROTOCOL_LIMITS.syncFrameBytes, signal);
+  /** One exchange with a member, ended in order or reset. */
+  const exchanging = async <T>(
+    site: string,
+    protocol: string,
+    maxFrameBytes: number,
+    until: AbortSignal,
+    work: (exchange: Exchange) => Promise<T>,
+  ): Promise<T> => {
+    const exchange = await links.open(site, protocol, maxFrameBytes, until);
     try {
-      const result = await pullFrom(exchange, {
-        log,
-        view,
-        isMember: members.isMember,
-        admit: components.admit,
-        onRefused: (author, error) =>
-          logger.warn({ site, author, ...errorFields(error) }, 'entry not admitted'),
-      });
+      const result = await work(exchange);
       await exchange.close();
       return result;
     } catch (error) {
@@ -70,11 +74,31 @@ export async function startSession(
       throw error;
     }
   };
+  const { syncFrameBytes, witnessFrameBytes } = PROTOCOL_LIMITS;
+  const pull = async (site: string): Promise<SyncPullResult> => {
+    const result = await exchanging(site, SYNC_PROTOCOL, syncFrameBytes, signal, (exchange) =>
+      pullFrom(exchange, {
+        log,
+        view,
+        wants: members.wants,
+        admit: components.admit,
+        onRefused: (author, error) =>
+          logger.warn({ site, author, ...errorFields(error) }, 'entry not admitted'),
+      }),
+    );
+    // Records first: a note says something only about a log that is here as far as it reaches.
+    if (components.witnessing !== undefined) {
+      await exchanging(site, WITNESS_PROTOCOL, witnessFrameBytes, signal, (exchange) =>
+        pullNotes(exchange, site, witnessing),
+      );
+    }
+    return result;
+  };
   const { judge } = links;
   const driver = createSyncDriver({ clock, members, view, log, pull, judge, background, logger });
 
   const serve =
-    (answersFor: (site: string) => Answers) =>
+    (answersFor: (site: string, guard: PeerGuard) => Answers) =>
     (stream: Stream, connection: Connection): void => {
       const site = connection.remotePeer.toString();
       const member = members.get(site);
@@ -82,7 +106,14 @@ export async function startSession(
         stream.abort(new NetworkError('PROTOCOL_VIOLATION', 'not a member'));
         return;
       }
-      const served = serveStream(stream, clock, member.guard, answersFor(site), timing, signal);
+      const served = serveStream(
+        stream,
+        clock,
+        member.guard,
+        answersFor(site, member.guard),
+        timing,
+        signal,
+      );
       background.run(
         `serving ${stream.protocol}`,
         served.catch((error: unknown) => judge(site, error)),
@@ -100,6 +131,11 @@ export async function startSession(
     await made.handle(
       BLOB_PROTOCOL,
       serve(() => blobAnswers),
+      bounds,
+    );
+    await made.handle(
+      WITNESS_PROTOCOL,
+      serve((site, guard) => witnessAnswers(witnessing, site, guard, signal)),
       bounds,
     );
   });
@@ -184,6 +220,17 @@ export async function startSession(
       return { peers: asked.length, failed };
     },
     fetchBlob: (digest, bytes, options) => fetches.run(`${digest} ${bytes}`, options?.signal),
+    cosign: async (site, request, until) => {
+      const aborts = until === undefined ? signal : AbortSignal.any([until, signal]);
+      try {
+        return await exchanging(site, WITNESS_PROTOCOL, witnessFrameBytes, aborts, (exchange) =>
+          askToCosign(exchange, request),
+        );
+      } catch (error) {
+        judge(site, error);
+        throw error;
+      }
+    },
     refresh: async () => upkeep.tick(),
     stop: async () => {
       stopping.abort(new NetworkError('NOT_STARTED', 'the network was stopped'));

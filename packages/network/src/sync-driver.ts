@@ -61,16 +61,17 @@ export function createSyncDriver(components: SyncDriverComponents): SyncDriver {
 
   const isAhead = ({ heads, forks }: Summary): boolean =>
     heads.some(({ author, size, last }) => {
-      if (!members.isMember(author) || view.forkIndex(author) !== undefined) {
+      const ours = log.head(author);
+      const next = Math.min(ours.size, size - 1);
+      if (!members.wants(author, next) || view.forkIndex(author) !== undefined) {
         return false;
       }
-      const ours = log.head(author);
       const other = ours.last === null || Buffer.compare(ours.last, last) !== 0;
       return size > ours.size || (size === ours.size && other);
     }) ||
     forks.some(
       ({ author, index }) =>
-        members.isMember(author) && index < (view.forkIndex(author) ?? Infinity),
+        members.wants(author, index) && index < (view.forkIndex(author) ?? Infinity),
     );
 
   return {

@@ -17,7 +17,8 @@ import {
 export interface SyncPullComponents {
   log: LogStore;
   view: LogView;
-  isMember: (site: string) => boolean;
+  /** Whether the record at `index` of `author`'s log is wanted here. */
+  wants: (author: string, index: number) => boolean;
   /** Throws to refuse an entry that is well made but not wanted here. */
   admit: (entry: Uint8Array) => void;
   /** Hears of an entry or a log that was not taken, and why. */
@@ -33,7 +34,7 @@ export interface SyncPullResult {
 }
 
 /**
- * Takes from one peer every entry of a member that it has and this site lacks, and every fork proof.
+ * Takes from one peer every wanted entry that it has and this site lacks, and every fork proof.
  *
  * Each log is extended strictly at its end. Where the peer's log and ours differ below both ends, the first
  * index at which they do is found by bisection, and the peer's entry there is handed to the log, which keeps
@@ -46,7 +47,7 @@ export async function pullFrom(
   exchange: Exchange,
   components: SyncPullComponents,
 ): Promise<SyncPullResult> {
-  const { view, isMember } = components;
+  const { view, wants } = components;
   const first = decodeSyncAnswer(await exchange.ask(encodeSummary(view.summary())));
   if (first.type !== 'summary') {
     throw new NetworkError('PROTOCOL_VIOLATION', 'the first answer of sync is a summary');
@@ -54,12 +55,12 @@ export async function pullFrom(
   const claims = first.summary;
   let received = 0;
   for (const head of claims.heads) {
-    if (isMember(head.author)) {
+    if (wants(head.author, 0)) {
       received += await pullLog(exchange, components, head);
     }
   }
   for (const fork of claims.forks) {
-    if (isMember(fork.author) && fork.index < (view.forkIndex(fork.author) ?? Infinity)) {
+    if (wants(fork.author, fork.index) && fork.index < (view.forkIndex(fork.author) ?? Infinity)) {
       received += await pullProof(exchange, components, fork.author);
     }
   }
@@ -71,7 +72,7 @@ async function pullLog(
   components: SyncPullComponents,
   head: Head,
 ): Promise<number> {
-  const { log, view } = components;
+  const { log, view, wants } = components;
   const { author } = head;
   let received = 0;
   if (view.forkIndex(author) !== undefined) {
@@ -83,7 +84,7 @@ async function pullLog(
     const same = ours !== undefined && equal(ours, head.last);
     return same ? 0 : pullFork(exchange, components, author, head.size);
   }
-  for (let from = held; from < head.size; from = sizeOf(log, author)) {
+  for (let from = held; from < head.size && wants(author, from); from = sizeOf(log, author)) {
     const entries = await askEntries(exchange, author, from, PROTOCOL_LIMITS.entriesPerFrame);
     const outcome = await appendAll(components, author, from, entries);
     received += outcome.received;
