@@ -1,3 +1,5 @@
+import { loadKey } from '@consilium/records';
+import { localToken } from './api/tokens.ts';
 import { NodeError } from './error.ts';
 import { readRunning, type SiteFolder } from './site-folder.ts';
 
@@ -10,7 +12,10 @@ export async function askNode(folder: SiteFolder, path: string): Promise<Uint8Ar
   if (running === null) return null;
   let response: Response;
   try {
-    response = await fetch(`${running.http}${path}`, { signal: AbortSignal.timeout(30_000) });
+    response = await fetch(`${running.http}${path}`, {
+      headers: { authorization: `Bearer ${localToken(await loadKey(folder.key), running.pid)}` },
+      signal: AbortSignal.timeout(30_000),
+    });
   } catch (error) {
     // Nobody listens there any more: the tools then read the disk, whose lock tells if that is wrong.
     if (error instanceof TypeError) return null;

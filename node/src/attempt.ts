@@ -7,7 +7,8 @@ import type { Logger } from './logger.ts';
 /**
  * Does `work` and says whether it succeeded. A failure is logged with its code, and is its caller's to try again; being aborted is no failure.
  *
- * @throws what trying again does not mend and a person must: a full disk, images that cannot be read, and an engine that is not there.
+ * @throws what trying again does not mend and a person must: a full disk, a disk that is an old copy, images that cannot be
+ * read, and an engine that is not there.
  */
 export async function attempt(
   what: string,
@@ -32,5 +33,6 @@ export async function attempt(
 function isForGood(error: unknown): boolean {
   if (error instanceof ImagingError) return true;
   if (error instanceof ComputeError && error.code === 'PROVIDER_MISSING') return true;
+  if (error instanceof NodeError && error.code === 'ROLLED_BACK') return true;
   return (error instanceof LogError || error instanceof NodeError) && error.code === 'DISK_FULL';
 }

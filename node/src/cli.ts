@@ -2,14 +2,28 @@
 import { parseArgs } from 'node:util';
 import type { Command } from './commands/command.ts';
 import { configPrint } from './commands/config-print.ts';
+import { identityRotate } from './commands/identity-rotate.ts';
 import { identityShow } from './commands/identity-show.ts';
 import { init } from './commands/init.ts';
+import { logCheckpoint } from './commands/log-checkpoint.ts';
+import { logProve } from './commands/log-prove.ts';
 import { logShow } from './commands/log-show.ts';
+import { logVerifyProof } from './commands/log-verify-proof.ts';
 import { modelExport } from './commands/model-export.ts';
+import { privacyPlanCommand } from './commands/privacy-plan.ts';
+import { privacyShow } from './commands/privacy-show.ts';
+import { rosterApprove } from './commands/roster-approve.ts';
+import { rosterCommit } from './commands/roster-commit.ts';
+import { rosterPropose } from './commands/roster-propose.ts';
+import { rosterShow } from './commands/roster-show.ts';
 import { start } from './commands/start.ts';
+import { stateDiff } from './commands/state-diff.ts';
+import { stateList } from './commands/state-list.ts';
+import { stateShow } from './commands/state-show.ts';
 import { status } from './commands/status.ts';
 import { studyCreate } from './commands/study-create.ts';
 import { studyJoin } from './commands/study-join.ts';
+import { tokenCreate } from './commands/token-create.ts';
 import { NodeError } from './error.ts';
 import { explain } from './explain.ts';
 import { siteFolder } from './site-folder.ts';
@@ -17,12 +31,26 @@ import { siteFolder } from './site-folder.ts';
 const commands: Readonly<Record<string, Command>> = {
   init,
   'identity show': identityShow,
+  'identity rotate': identityRotate,
   'study create': studyCreate,
   'study join': studyJoin,
   start,
   status,
   'log show': logShow,
+  'log checkpoint': logCheckpoint,
+  'log prove': logProve,
+  'log verify-proof': logVerifyProof,
+  'roster show': rosterShow,
+  'roster propose': rosterPropose,
+  'roster approve': rosterApprove,
+  'roster commit': rosterCommit,
+  'privacy plan': privacyPlanCommand,
+  'privacy show': privacyShow,
+  'state show': stateShow,
+  'state list': stateList,
+  'state diff': stateDiff,
   'model export': modelExport,
+  'token create': tokenCreate,
   'config print': configPrint,
 };
 
@@ -38,10 +66,12 @@ async function main(words: readonly string[]): Promise<void> {
     console.log(`consilium ${command.usage} [--folder DIR]\n${command.summary}`);
     return;
   }
-  if (positionals.length !== command.positionals) {
+  const { positionals: least, optionalPositionals = 0 } = command;
+  if (positionals.length < least || positionals.length > least + optionalPositionals) {
+    const wanted = optionalPositionals === 0 ? least : `${least} to ${least + optionalPositionals}`;
     throw new NodeError(
       'USAGE',
-      `${name} takes ${command.positionals} words, got ${positionals.length}`,
+      `${name} takes ${wanted} words, got ${positionals.length}`,
       `consilium ${command.usage}`,
     );
   }

@@ -22,7 +22,7 @@ test('fills in every default, so that what runs can be read', async () => {
   expect(await loadConfig(path)).toEqual({
     name: 'hospital-a',
     network: { listen: ['/ip4/0.0.0.0/tcp/4001'], syncSeconds: 30 },
-    http: { host: '127.0.0.1', port: 0 },
+    http: { host: '127.0.0.1', port: 0, tokens: [] },
     data: { train: null, test: null },
     compute: { provider: 'cpu', threads: 1 },
     training: { payloadBits: 16 },

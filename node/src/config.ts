@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type ScannerName, scannerProfiles } from '@consilium/imaging/phantom';
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { tokenConfig } from './api/tokens.ts';
 import { NodeError } from './error.ts';
 import { parseYaml } from './yaml-document.ts';
 
@@ -40,6 +41,14 @@ const configSchema = z.strictObject({
       host: z.string().default('127.0.0.1'),
       /** 0 takes any free port; the node writes which. */
       port: port.default(0),
+      /** Who may ask from where else, or behind a proxy; see `token create`. None: this machine only. */
+      tokens: z
+        .array(tokenConfig)
+        .max(256)
+        .refine((tokens) => new Set(tokens.map(({ name }) => name)).size === tokens.length, {
+          message: 'two tokens of one name',
+        })
+        .default([]),
     })
     .prefault({}),
   data: z

@@ -1,13 +1,14 @@
-import type { SiteKey } from '@consilium/records';
+import type { SiteId } from '@consilium/records';
 import type { StudyState } from '@consilium/study';
 import { encodePayload, quantize, type RandomBytes, takePart } from '@consilium/weights';
 import { modelHere } from './model-here.ts';
 import type { Trainer } from './trainer.ts';
-import type { CohortSource, JobProgress } from './training-messages.ts';
+import type { CohortSource, JobProgress, PrivateTraining } from './training-messages.ts';
 import type { TrainingState, TrainingStore } from './training-store.ts';
 
 interface ContributeComponents {
-  readonly key: SiteKey;
+  /** The member whose corrections lie in the training store. */
+  readonly site: SiteId;
   readonly trainer: Pick<Trainer, 'train'>;
   readonly trainingStore: TrainingStore;
   readonly random: RandomBytes;
@@ -18,6 +19,8 @@ interface ContributeInit {
   readonly state: StudyState;
   readonly cohort: CohortSource;
   readonly payloadBits: 8 | 16 | 32;
+  /** Null trains without differential privacy. What it costs must be reserved before. */
+  readonly privacy: PrivateTraining | null;
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +33,8 @@ export interface RoundContribution {
 
 /**
  * Trains one round from a state: the network's shared weights with the site's own corrections, so many steps on the site's own patients, and the
- * change of the *shared* weights as integers on the study's grid. The corrections stay in `training`.
+ * change of the *shared* weights as integers on the study's grid. The corrections stay in `training`. Under privacy all of it is computed from noised
+ * gradients alone, rounding and its residue included.
  *
  * @throws whatever the training process throws; nothing was said or kept then.
  */
@@ -38,12 +42,12 @@ export async function contribute(
   components: ContributeComponents,
   init: ContributeInit,
 ): Promise<RoundContribution> {
-  const { key, trainer, trainingStore, random, onProgress } = components;
-  const { state, cohort, payloadBits, signal } = init;
+  const { site, trainer, trainingStore, random, onProgress } = components;
+  const { state, cohort, payloadBits, privacy, signal } = init;
   const { gridExponent } = state.manifest;
   const { task, layout, shared, local, weights, training } = await modelHere(
     state,
-    key.id,
+    site,
     trainingStore,
   );
 
@@ -55,6 +59,7 @@ export async function contribute(
       steps: task.training.stepsPerRound,
       seed: seedFrom(random),
       cohort,
+      privacy,
     },
     { signal, onProgress },
   );

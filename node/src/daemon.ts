@@ -3,43 +3,72 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { openPngCohort } from '@consilium/imaging';
 import { createNetwork } from '@consilium/network';
-import { loadKey, openRecord } from '@consilium/records';
+import { type ManifestBody, openRecord, type SiteId } from '@consilium/records';
 import { found } from '@consilium/study';
 import { admissionOf } from './admission.ts';
+import { serveApi } from './api/serve-api.ts';
 import { systemClock } from './clock.ts';
 import { type Config, loadConfig } from './config.ts';
 import { NodeError } from './error.ts';
-import { memberOf, readJoined } from './founding.ts';
+import { readJoined } from './founding.ts';
+import { handOver } from './hand-over.ts';
 import { serveHttp } from './http.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createMetrics } from './metrics.ts';
+import { Outbox } from './outbox.ts';
+import { OwnLog } from './own-log.ts';
+import { RecordIntake } from './record-intake.ts';
 import { leastPublishedPatients } from './recorded-evaluation.ts';
+import { rosterView } from './roster-view.ts';
 import { Site } from './site.ts';
 import { type SiteFolder, writeRunning } from './site-folder.ts';
+import { confirmLatest, loadSiteKeys } from './site-keys.ts';
+import { connectable, type Standing, speakerOf, standingOf, wantedOf } from './standing.ts';
 import { openStores } from './stores.ts';
+import { together } from './together.ts';
 import { createTrainer } from './trainer.ts';
 import { openTrainingStore } from './training-store.ts';
-import { logLines, modelFile, type Status, statusOf } from './views.ts';
+import { logLines, type Status, statusOf } from './views.ts';
+import { LogEvidence } from './witnessing/log-evidence.ts';
+import { witnessRoutes } from './witnessing/witness-routes.ts';
+import { openWitnessing } from './witnessing/witnessing.ts';
+
+export interface RunInit {
+  /** Takes the members' copy of this site's own log, however long: after its disk was lost or replaced by an old copy. @default false */
+  isRestoring?: boolean;
+}
 
 /**
- * Runs one site until `signal` aborts: the composition root, where every part gets its real clock, disk, network and engine.
+ * Runs one site until `signal` aborts. While the site hands on from one key to the next, each has its turn.
  *
  * @throws {NodeError}, {@link LogError}, {@link RecordError}, {@link StudyError} when the site cannot start, or when its disk or its data fail for good.
  */
-export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<void> {
+export async function runNode(
+  folder: SiteFolder,
+  signal: AbortSignal,
+  init: RunInit = {},
+): Promise<void> {
+  await loadConfig(folder.config);
+  const { isUnconfirmed } = await loadSiteKeys(folder);
+  let turn: 'earlier' | 'latest' = isUnconfirmed ? 'earlier' : 'latest';
+  while ((await runOnce(folder, signal, init, turn)) === 'switch') {
+    turn = turn === 'earlier' ? 'latest' : 'earlier';
+  }
+}
+
+/** The composition root, where every part gets its real clock, disk, network and engine. */
+async function runOnce(
+  folder: SiteFolder,
+  stopped: AbortSignal,
+  init: RunInit,
+  turn: 'earlier' | 'latest',
+): Promise<'stopped' | 'switch'> {
   const config = await loadConfig(folder.config);
-  const key = await loadKey(folder.key);
+  const keys = await loadSiteKeys(folder);
+  const key = turn === 'earlier' && keys.earlier !== null ? keys.earlier : keys.latest;
   const founding = await readJoined(folder);
-  const self = memberOf(founding.manifest, key.id);
   const logger = createLogger(config.log.level, config.name);
   const data = await checkedData(config, folder);
-  if (self.role === 'trainer' && data.train === null) {
-    throw new NodeError(
-      'DATA',
-      `this site is a trainer of ${founding.manifest.name}, and no patients to train on are named`,
-      'name them under data.train in consilium.yaml',
-    );
-  }
   await using stores = await openStores(folder);
   const { log, blobs } = stores;
   for (const { author, ...repair } of log.repairs) {
@@ -50,14 +79,33 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
   }
   // The founding file is the founder's first record: with it in the log, the roster is known before anyone is dialled.
   await keepFounding(founding.verified.envelope, log, logger);
+  const intake = new RecordIntake(log, founding.verified.id);
+  intake.fold.add(founding.verified);
+  await intake.take();
+  const founded = found(founding.manifest);
+  let wanted = wantedOf(intake.roster, founded);
+  const self = standingOf(intake.roster, key.id);
+  checkStanding(founding.manifest, self, data.train, logger);
 
+  const ownLog = new OwnLog(key.id, log, {
+    sizeBeforeDamage: log.repairs.find(({ author }) => author === key.id)?.sizeBefore ?? 0,
+    isRestoring: init.isRestoring ?? false,
+  });
+  const study = founding.verified.id;
+  const parts = { key, study, manifest: founding.manifest, ownLog, ...stores, logger };
+  const real = { clock: systemClock, random: randomBytes };
+  const witnessing = await openWitnessing({ ...parts, ...real, roster: () => intake.roster });
+  const evidence = new LogEvidence({ ...witnessing.notes, study, log });
+  warnOfPrivacy(founding.manifest, logger);
   const network = createNetwork(
     {
       key,
       log,
       blobs,
-      members: () => founding.manifest.roster,
-      admit: admissionOf(found(founding.manifest)),
+      members: () => connectable(intake.roster, founding.manifest),
+      wanted: (author) => wanted(author),
+      admit: admissionOf((author) => wanted(author), ownLog),
+      witnessing: witnessing.exchange,
       clock: systemClock,
       random: randomBytes,
       logger,
@@ -78,27 +126,55 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
       ),
       clock: systemClock,
       random: randomBytes,
+      ownLog,
       logger,
+      intake,
+      outbox: new Outbox(folder.outbox, founding, logger),
+      accuser: witnessing.accuser,
+      nextKey: keys.isUnconfirmed && key.id !== keys.latest.id ? keys.latest : null,
     },
     {
-      train: self.role === 'trainer' ? data.train : null,
-      test: self.role === 'observer' ? null : publishable(data.test, logger),
+      train: data.train,
+      test: publishable(data.test, logger),
       payloadBits: config.training.payloadBits,
       everyRounds: config.evaluation.everyRounds,
-      ownRecords: log.repairs.find(({ author }) => author === key.id)?.sizeBefore ?? 0,
     },
   );
-  const status = (): Status => {
-    const connected = new Map(network.peers().map((peer) => [peer.site, peer.connected]));
-    return statusOf(
-      key.id,
-      founding,
-      site.state,
-      site.activity,
-      (member) => connected.get(member) ?? null,
-    );
+  /** By a member's name or by the key that speaks for it. */
+  const connected = (member: SiteId): boolean | null => {
+    const speech = intake.roster?.speeches.find((each) => each.member.site === member);
+    const key = speech === undefined ? member : speakerOf(speech);
+    return network.peers().find(({ site }) => site === key)?.connected ?? null;
   };
+  const status = (): Status =>
+    statusOf(key.id, founding, site.state, site.activity, connected, witnessing.notes.view());
+  const onError = (error: unknown): void =>
+    logger.error({ error: String(error) }, 'a request failed');
+  const api = serveApi(
+    {
+      key,
+      ownKeys: keys.earlier === null ? [keys.latest] : [keys.latest, keys.earlier],
+      pid: process.pid,
+      founding: founding.verified,
+      log,
+      blobs,
+      checkpoints: evidence,
+      clock: systemClock,
+      state: () => site.state,
+      connected,
+      onError,
+    },
+    config.http.tokens,
+  );
+  const switched = new AbortController();
+  const signal = AbortSignal.any([stopped, switched.signal]);
   await started(config, () => network.start());
+  // Whoever was removed is cut off at once, and whoever was added is dialled, also while this site trains.
+  const stopListening = intake.onRoster(() => {
+    wanted = wantedOf(intake.roster, founded);
+    network.refresh().catch(onError);
+  });
+  const stopWatching = intake.watch(onError);
   try {
     const metrics = createMetrics(status);
     const http = await serveHttp(
@@ -110,36 +186,57 @@ export async function runNode(folder: SiteFolder, signal: AbortSignal): Promise<
           type: 'application/json',
           body: JSON.stringify(await logLines(log, query.get('site'))),
         }),
-        '/model.safetensors': () => {
+        ...witnessRoutes(witnessing.notes, evidence),
+        '/roster': () => {
+          const view = rosterView(intake.fold, founding.verified.id);
+          return { type: 'application/json', body: JSON.stringify(view) };
+        },
+        '/model.safetensors': async () => {
           if (site.state === null)
             return { status: 404, type: 'text/plain', body: 'no state yet\n' };
-          return { type: 'application/octet-stream', body: modelFile(site.state) };
+          const { bytes } = await api.queries.file('latest', 'safetensors');
+          return { type: 'application/octet-stream', body: bytes };
         },
       },
-      config.http,
-      (error) => logger.error({ error: String(error) }, 'a request failed'),
+      { ...config.http, gate: api.handle },
+      onError,
     );
     try {
       await writeRunning(folder, http.address);
       logger.info(
         {
           id: key.id,
-          role: self.role,
+          role: self?.role ?? 'not in the roster',
           http: http.address,
           listen: network.addresses(),
           study: founding.manifest.name,
         },
         'the node runs; research use only: not a medical device',
       );
-      await site.run(signal);
+      const handing = keys.earlier === null ? null : handOn();
+      const keeper = witnessing.keeper(network);
+      await together(signal, [(until) => site.run(until), (until) => keeper.run(until)]);
+      return (await handing) === 'switch' ? 'switch' : 'stopped';
     } finally {
       await rm(folder.running, { force: true });
+      api.stop();
       await http.stop();
     }
   } finally {
+    stopListening();
+    stopWatching();
     await trainer.stop();
     await network.stop();
     logger.info({}, 'the node has stopped');
+  }
+
+  async function handOn(): Promise<'known' | 'stopped' | 'switch'> {
+    const isSpeaking = (): boolean => standingOf(intake.roster, key.id) !== null;
+    const outcome = await handOver(turn, { network, clock: systemClock, isSpeaking }, stopped);
+    if (outcome === 'known' && keys.isUnconfirmed) await confirmLatest(folder);
+    if (outcome === 'known') logger.info({ id: key.id }, 'members know this site’s new key');
+    if (outcome === 'switch') switched.abort(new Error('the site’s other key has its turn'));
+    return outcome;
   }
 }
 
@@ -163,6 +260,45 @@ async function checkedData(config: Config, folder: SiteFolder): Promise<Config['
     return { ...cohort, folder: path };
   };
   return { train: await checked(config.data.train), test: await checked(config.data.test) };
+}
+
+/**
+ * What the roster makes of this site must fit what is configured.
+ * @throws {NodeError} `DATA` when a trainer names no patients, or fewer than a private study counts on: then each would weigh more than was promised.
+ */
+function checkStanding(
+  { name, privacy }: ManifestBody,
+  self: Standing | null,
+  train: Config['data']['train'],
+  logger: Logger,
+): void {
+  if (self === null) {
+    logger.warn({}, 'the roster does not have this site’s key: nothing is signed before it does');
+    return;
+  }
+  if (self.role !== 'trainer') return;
+  if (train === null) {
+    throw new NodeError(
+      'DATA',
+      `this site is a trainer of ${name}, and no patients to train on are named`,
+      'name them under data.train in consilium.yaml',
+    );
+  }
+  const patients = train.kind === 'png' ? train.patients.length : train.patients;
+  if (privacy.profile === 'off' || patients >= self.patients) return;
+  throw new NodeError(
+    'DATA',
+    `the roster declares ${self.patients} patients of this site, data.train names fewer; nothing was read`,
+    'name at least as many patients under data.train, or let the members declare fewer: `consilium roster propose --cap`',
+  );
+}
+
+function warnOfPrivacy({ privacy }: ManifestBody, logger: Logger): void {
+  if (privacy.profile !== 'off') return;
+  logger.warn(
+    { profile: 'off' },
+    'this study runs WITHOUT differential privacy: updates may reveal training data',
+  );
 }
 
 /** The held-out cohort, or null when it is too small for its figures to be told to others. */

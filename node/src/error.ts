@@ -9,8 +9,14 @@ export type NodeErrorCode =
   | 'STUDY_EXISTS'
   | 'NOT_ADMITTED'
   | 'NOT_IN_ROSTER'
+  | 'ROSTER_FILE'
   | 'ADDRESS_IN_USE'
   | 'DATA'
+  | 'NOT_ANSWERED'
+  | 'STATE_UNKNOWN'
+  | 'NOT_WITNESSED'
+  | 'NOT_PROVEN'
+  | 'ROLLED_BACK'
   | 'DISK_FULL';
 
 export class NodeError extends Error {

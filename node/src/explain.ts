@@ -21,6 +21,10 @@ const hints: Readonly<Record<string, string>> = {
     'mend network.listen in consilium.yaml: addresses of this machine, e.g. /ip4/0.0.0.0/tcp/4001',
   PROVIDER_MISSING:
     'set compute.provider to cpu in consilium.yaml, or install what that provider needs',
+  BAD_POLICY:
+    'see `consilium privacy plan --help` for what can be asked for, and the page on privacy for each term',
+  NO_NOISE_MULTIPLIER: 'ask for a larger ε, fewer rounds, or a smaller batch',
+  BUDGET_EXHAUSTED: 'the site goes on as a member and trains no more: there is no override',
   BAD_MANIFEST: 'ask the founder: the manifest contradicts itself',
 };
 
@@ -48,6 +52,7 @@ const classes: ReadonlySet<string> = new Set([
   'LogError',
   'ModelError',
   'NetworkError',
+  'PrivacyError',
   'RecordError',
   'StudyError',
   'TrainerError',

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { initialWeights, type LesionTask, networkLayout } from '@consilium/model';
+import { witnessQuorum } from '@consilium/log';
+import { type LesionTask, networkLayout } from '@consilium/model';
 import {
   type ManifestBody,
   openRecord,
+  type PrivatePolicy,
   RecordError,
   type RosterEntry,
   type VerifiedRecord,
@@ -20,9 +22,13 @@ export interface StudyPlan {
   readonly name: string;
   readonly task: LesionTask;
   readonly rounds: ManifestBody['rounds'];
+  /** Other members that must cosign a checkpoint of a log. @default `witnessQuorum` of all members, observers included */
+  readonly witnessQuorum?: number | undefined;
   readonly roster: readonly RosterEntry[];
-  /** Seed of the initial weights. */
-  readonly seed: number;
+  /** Null promises nothing: profile `off`. */
+  readonly privacy: PrivatePolicy | null;
+  /** What the study begins from: the network's whole vector, every value a multiple of 2^-20. */
+  readonly start: Float32Array;
 }
 
 /** The manifest of a plan and the payload of its initial weights. `digestOf` is SHA-256. */
@@ -32,7 +38,7 @@ export function foundStudy(
 ): { manifest: ManifestBody; payload: Uint8Array } {
   const layout = networkLayout(plan.task.network);
   const { shared } = splitLayout(layout);
-  const start = takePart(layout, shared, initialWeights(plan.task.network, plan.seed));
+  const start = takePart(layout, shared, plan.start);
   // Half up, not stochastic: the initial weights are no release, and the same seed must found the same study.
   const half = (count: number): Uint8Array =>
     new Uint8Array(count).map((_, i) => (i % 4 === 3 ? 0x80 : 0));
@@ -44,9 +50,10 @@ export function foundStudy(
     layout: shared.tensors.map(({ name, shape }) => ({ name, shape })),
     initialWeights: { digest: digestOf(payload), bytes: payload.length },
     gridExponent,
-    privacy: { profile: 'off' },
+    privacy: plan.privacy ?? { profile: 'off' },
     aggregation: { rule: 'weighted-mean' },
     rounds: plan.rounds,
+    witnesses: { quorum: plan.witnessQuorum ?? witnessQuorum(plan.roster.length) },
     roster: plan.roster,
   };
   found(manifest);

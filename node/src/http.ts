@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { NodeError } from './error.ts';
 import { isErrno } from './site-folder.ts';
@@ -17,6 +17,10 @@ export interface HttpInit {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /**
+   * Looks at every request that names this server before the routes do. True when it has answered; it must not reject. @default leaves all to the routes
+   */
+  readonly gate?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 /** A read-only HTTP server: GET only, no body is read, one answer a path. */
@@ -29,7 +33,7 @@ export interface HttpServer {
 /** @throws {NodeError} `ADDRESS_IN_USE`. */
 export async function serveHttp(
   routes: Routes,
-  { host, port }: HttpInit,
+  { host, port, gate = async () => false }: HttpInit,
   onError: (error: unknown) => void,
 ): Promise<HttpServer> {
   const server = createServer(
@@ -39,21 +43,8 @@ export async function serveHttp(
         send(response, { status: 421, type: 'text/plain', body: 'another host is asked for\n' });
         return;
       }
-      // Null for a target that is no path, such as `//`.
-      const url = URL.parse(request.url ?? '/', 'http://localhost');
-      const path = url?.pathname ?? '';
-      const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-      if (request.method !== 'GET' || url === null || route === undefined) {
-        send(response, {
-          status: request.method === 'GET' ? 404 : 405,
-          type: 'text/plain',
-          body: 'not found\n',
-        });
-        return;
-      }
-      Promise.resolve(url.searchParams)
-        .then(route)
-        .then((answer) => send(response, answer))
+      gate(request, response)
+        .then((isAnswered) => (isAnswered ? undefined : route(routes, request, response)))
         .catch((error) => {
           onError(error);
           send(response, {
@@ -74,6 +65,26 @@ export async function serveHttp(
         server.closeAllConnections();
       }),
   };
+}
+
+async function route(
+  routes: Routes,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  // Null for a target that is no path, such as `//`.
+  const url = URL.parse(request.url ?? '/', 'http://localhost');
+  const path = url?.pathname ?? '';
+  const answer = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (request.method !== 'GET' || url === null || answer === undefined) {
+    send(response, {
+      status: request.method === 'GET' ? 404 : 405,
+      type: 'text/plain',
+      body: 'not found\n',
+    });
+    return;
+  }
+  send(response, await answer(url.searchParams));
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Status } from './views.ts';
+import type { WatchedLog } from './witnessing/witnessing-view.ts';
 
 /** Prometheus figures of a running node. Nothing of a patient, no loss, no count of scans. */
 export function createMetrics(status: () => Status): Registry {
@@ -36,6 +37,40 @@ export function createMetrics(status: () => Status): Registry {
   );
   gauge('differential_privacy', '0 when updates are not differentially private', ({ privacy }) =>
     privacy.profile === 'off' ? 0 : 1,
+  );
+  gauge(
+    'privacy_epsilon_cap',
+    'What one site may spend; 0 where nothing is promised',
+    ({ privacy }) => (privacy.policy === null ? 0 : privacy.policy.epsilon),
+  );
+  gauge(
+    'privacy_epsilon_spent',
+    'What this site has spent of its patients’ privacy',
+    (now) => now.members.find(({ key }) => key === now.site.id)?.spending?.epsilon ?? 0,
+  );
+  const ofLogs = (name: string, help: string, read: (log: WatchedLog) => number): void => {
+    new Gauge({
+      name: `consilium_log_${name}`,
+      help,
+      labelNames: ['site', 'name'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const log of status().witnesses.logs) {
+          this.set({ site: log.site, name: log.name }, read(log));
+        }
+      },
+    });
+  };
+  ofLogs('size', 'Records of each log that are here', ({ size }) => size);
+  ofLogs('witnessed_size', 'Records that enough members cosigned', (log) => log.witnessedSize);
+  ofLogs('witnessed_lag', 'Records here that are not witnessed yet', ({ size, witnessedSize }) =>
+    Math.max(0, size - witnessedSize),
+  );
+  gauge(
+    'split_views',
+    'Sites that signed two different logs, as this node knows',
+    ({ witnesses }) => witnesses.splitViews.length,
   );
   return registry;
 }

@@ -18,27 +18,41 @@ interface Shape {
   readonly count?: number;
   readonly quorum?: number;
   readonly forked?: readonly number[];
+  readonly removed?: readonly number[];
+  /** Added by a change of the roster. */
+  readonly added?: readonly number[];
 }
 
 /** Trainers t0, t1, … that have given these rounds, a validator and an observer. */
 function progress(lastRounds: readonly number[], shape: Shape = {}): Progress {
-  const { count = 8, quorum = 2, forked = [] } = shape;
+  const { count = 8, quorum = 2, forked = [], removed = [], added = [] } = shape;
   const member = (site: string, role: 'trainer' | 'validator' | 'observer', lastRound: number) => ({
     site,
     name: site,
     role,
+    patients: role === 'trainer' ? 10 : 0,
+    addresses: [],
+    keys: [site],
+    joinedWith: 0,
+    isRemoved: false,
+    isHeard: true,
     weight: role === 'trainer' ? 10 : 0,
     lastRound,
     logSize: lastRound,
+    spending: null,
   });
   return {
     members: [
-      ...lastRounds.map((lastRound, i) => member(`t${i}`, 'trainer', lastRound)),
+      ...lastRounds.map((lastRound, i) => ({
+        ...member(`t${i}`, 'trainer', lastRound),
+        isHeard: !forked.includes(i) && !removed.includes(i),
+        isRemoved: removed.includes(i),
+        joinedWith: added.includes(i) ? 1 : 0,
+      })),
       member('validator', 'validator', 0),
       member('observer', 'observer', 0),
     ],
     manifest: { rounds: { count, quorum, deadlineSeconds } } as StudyState['manifest'],
-    findings: forked.map((i) => ({ code: 'FORK' as const, site: `t${i}`, index: 3, message: '' })),
   };
 }
 
@@ -84,6 +98,12 @@ describe('the next step of trainer t0', () => {
       wait(6, 't1', 't2'),
     ],
     ['a forked site is not waited for', [3, 3, 2], 0, { forked: [2] }, train(4)],
+    ['a removed site is not waited for', [3, 3, 2], 0, { removed: [2] }, train(4)],
+    ['a removed site makes no quorum', [3, 2, 3], 0, { removed: [2] }, wait(4, 't1')],
+    ['a removed site does not train', [2, 3, 3], 0, { removed: [0] }, { kind: 'watch' }],
+    ['an added site is not waited for before it has begun', [1, 1, 0], 0, { added: [2] }, train(2)],
+    ['an added site that has begun is', [3, 3, 2], 0, { added: [2] }, wait(4, 't2')],
+    ['an added site starts at the frontier', [0, 5, 6], 0, { added: [0] }, train(5)],
     ['the last round is its last', [8, 8, 8], 0, {}, { kind: 'finished' }],
     ['it is finished though others are not', [8, 7, 1], 0, {}, { kind: 'finished' }],
     ['the last round is never passed over', [1, 8, 8], 0, {}, train(8)],
@@ -122,6 +142,11 @@ test.each([
   ['one that is ahead of the quorum does not make a round', [6, 5, 1], 5],
 ])('settled: %s', (_, lastRounds, settled) => {
   expect(settledRound(progress(lastRounds))).toBe(settled);
+});
+
+test('settled: neither an added site that has not begun nor a removed one is waited for', () => {
+  expect(settledRound(progress([1, 1, 0], { added: [2] }))).toBe(1);
+  expect(settledRound(progress([4, 4, 3], { removed: [2] }))).toBe(4);
 });
 
 describe('evaluations', () => {

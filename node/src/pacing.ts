@@ -1,15 +1,17 @@
 import type { SiteId } from '@consilium/records';
-import type { StudyState } from '@consilium/study';
+import type { MemberState, StudyState } from '@consilium/study';
 
 /** What a site does next about rounds. */
 export type Step =
   | { readonly kind: 'train'; readonly round: number }
   | { readonly kind: 'wait'; readonly round: number; readonly for: readonly SiteId[] }
   | { readonly kind: 'finished' }
+  /** What is left of its privacy does not pay for another round, or the others' does not for a quorum. */
+  | { readonly kind: 'exhausted' }
   | { readonly kind: 'watch' };
 
 /** The part of a state that pacing looks at. */
-export type Progress = Pick<StudyState, 'members' | 'manifest' | 'findings'>;
+export type Progress = Pick<StudyState, 'members' | 'manifest'>;
 
 /**
  * Decides a trainer's next step from what everyone is known to have said. Pure.
@@ -21,15 +23,11 @@ export type Progress = Pick<StudyState, 'members' | 'manifest' | 'findings'>;
  */
 export function nextStep(progress: Progress, site: SiteId, waitedMs: number): Step {
   const { count, quorum, deadlineSeconds } = progress.manifest.rounds;
-  const excluded = new Set(
-    progress.findings
-      .filter(({ code }) => code === 'FORK' || code === 'BROKEN_CHAIN')
-      .map((finding) => finding.site),
-  );
-  const trainers = progress.members.filter(({ role }) => role === 'trainer');
+  const trainers = trainersOf(progress);
   const self = trainers.find((member) => member.site === site);
   if (self === undefined) return { kind: 'watch' };
   if (self.lastRound >= count) return { kind: 'finished' };
+  if (isExhausted(self) || !hasQuorumLeft(progress)) return { kind: 'exhausted' };
   const round = Math.max(
     self.lastRound + 1,
     frontier(
@@ -38,7 +36,10 @@ export function nextStep(progress: Progress, site: SiteId, waitedMs: number): St
     ),
   );
   const done = round - 1;
-  const others = trainers.filter((member) => member.site !== site && !excluded.has(member.site));
+  // Nobody waits for a site that may not train any more, or whose word does not count any more.
+  const others = trainers.filter(
+    (member) => member.site !== site && member.isHeard && !isExhausted(member) && hasBegun(member),
+  );
   const waitingFor = others.filter(
     ({ lastRound }) => lastRound < done && (done === 1 || lastRound >= done - 1),
   );
@@ -48,6 +49,20 @@ export function nextStep(progress: Progress, site: SiteId, waitedMs: number): St
   // Too few kept up: then everyone who is behind is waited for, however long they have been away.
   const behind = have >= quorum ? waitingFor : others.filter(({ lastRound }) => lastRound < done);
   return { kind: 'wait', round, for: behind.map((member) => member.site) };
+}
+
+/** Who trains now. */
+function trainersOf({ members }: Pick<Progress, 'members'>): MemberState[] {
+  return members.filter(({ role, isRemoved }) => role === 'trainer' && !isRemoved);
+}
+
+/** An added site is not waited for before its first update, wherever the study stands by then. */
+function hasBegun({ joinedWith, lastRound }: MemberState): boolean {
+  return joinedWith === 0 || lastRound > 0;
+}
+
+function isExhausted({ spending }: MemberState): boolean {
+  return spending?.isExhausted === true;
 }
 
 /** The highest round that at least `quorum` trainers have reached; 0 before that. */
@@ -60,21 +75,25 @@ export function frontier(lastRounds: readonly number[], quorum: number): number 
  * 0 before the first.
  */
 export function settledRound(progress: Progress): number {
-  const trainers = progress.members.filter(({ role }) => role === 'trainer');
   const reached = reachedRound(progress);
-  const active = trainers
-    .filter(({ lastRound }) => lastRound >= reached - 1)
+  const active = trainersOf(progress)
+    .filter((member) => member.lastRound >= reached - 1 && hasBegun(member))
     .map(({ lastRound }) => lastRound);
   return active.length === 0 ? 0 : Math.min(...active);
 }
 
 /** The highest round that a quorum has given. */
-function reachedRound({ members, manifest }: Progress): number {
-  const trainers = members.filter(({ role }) => role === 'trainer');
+function reachedRound(progress: Progress): number {
   return frontier(
-    trainers.map(({ lastRound }) => lastRound),
-    manifest.rounds.quorum,
+    trainersOf(progress).map(({ lastRound }) => lastRound),
+    progress.manifest.rounds.quorum,
   );
+}
+
+/** Whether as many trainers as a round needs have privacy left. */
+function hasQuorumLeft(progress: Progress): boolean {
+  const able = trainersOf(progress).filter((member) => !isExhausted(member));
+  return able.length >= progress.manifest.rounds.quorum;
 }
 
 /** What a site does next about its own patients. */
@@ -108,10 +127,11 @@ export function nextAction(
   const { count, deadlineSeconds } = progress.manifest.rounds;
   // A trainer that has gone for good before its last round must not keep the result from ever being evaluated.
   const isOverdue = evaluated.unchangedMs >= deadlineSeconds * 1000;
-  const isLast = round === count || (isOverdue && reachedRound(progress) === count);
+  const hasReachedEnd = reachedRound(progress) === count || !hasQuorumLeft(progress);
+  const isLast = round === count || (isOverdue && hasReachedEnd);
   const isNthDue =
     everyRounds > 0 && Math.floor(round / everyRounds) > Math.floor(lastRound / everyRounds);
   if (evaluated.hasPatients && !evaluated.isStateDone && (isLast || isNthDue))
-    return { kind: 'evaluate', round: isLast ? count : round };
+    return { kind: 'evaluate', round: isLast ? Math.max(round, reachedRound(progress)) : round };
   return nextStep(progress, site, waitedMs);
 }

@@ -8,6 +8,14 @@ export interface SiteFolder {
   readonly config: string;
   /** The site's secret key, mode 0600. */
   readonly key: string;
+  /** The key that the site hands on to, until a member has let it in. */
+  readonly nextKey: string;
+  /** The key before the last rotation; to be deleted once every member knows the present one. */
+  readonly oldKey: string;
+  /** Changes of the roster that the running node is to say. */
+  readonly outbox: string;
+  /** Which changes of the roster this site has approved, one for each number. */
+  readonly approvals: string;
   /** The manifest's envelope, as the founder handed it out. */
   readonly study: string;
   readonly store: string;
@@ -23,6 +31,10 @@ export function siteFolder(root: string): SiteFolder {
     root,
     config: join(root, 'consilium.yaml'),
     key: join(root, 'site.key'),
+    nextKey: join(root, 'site.key.next'),
+    oldKey: join(root, 'site.key.old'),
+    outbox: join(root, 'outbox'),
+    approvals: join(root, 'approvals.json'),
     study: join(root, 'study.cbor'),
     store: join(root, 'store'),
     blobs: join(root, 'blobs'),

@@ -1,19 +1,28 @@
 import type { BlobStore, LogStore } from '@consilium/log';
+import { parseTask } from '@consilium/model';
 import type { Clock, Network } from '@consilium/network';
-import { openRecord, type RecordDraft, type SiteKey, signRecord } from '@consilium/records';
-import { StudyError, StudyFold, type StudyState } from '@consilium/study';
+import type { SiteKey, UpdateBody } from '@consilium/records';
+import { isRemoved, type MemberState, StudyError, type StudyState } from '@consilium/study';
 import type { RandomBytes } from '@consilium/weights';
 import { attempt } from './attempt.ts';
-import { contribute } from './contribute.ts';
+import { Author } from './author.ts';
+import { contribute, type RoundContribution } from './contribute.ts';
 import type { Logger } from './logger.ts';
 import { modelHere } from './model-here.ts';
+import type { Outbox } from './outbox.ts';
+import type { OwnLog } from './own-log.ts';
 import { type Action, nextAction } from './pacing.ts';
 import { PayloadFetches } from './payload-fetches.ts';
+import { RecordIntake } from './record-intake.ts';
 import { evaluationBody } from './recorded-evaluation.ts';
+import { privateTraining, reservationFor } from './reservation.ts';
+import { RosterDuties } from './roster-duties.ts';
+import { memberOfKey } from './standing.ts';
 import type { Trainer } from './trainer.ts';
 import type { CohortSource, JobProgress } from './training-messages.ts';
 import type { TrainingStore } from './training-store.ts';
 import { Wakeup } from './wakeup.ts';
+import type { Accuser } from './witnessing/accuser.ts';
 
 export interface SiteComponents {
   readonly key: SiteKey;
@@ -26,7 +35,16 @@ export interface SiteComponents {
   readonly trainingStore: TrainingStore;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  readonly ownLog: Pick<OwnLog, 'check' | 'isRecovering' | 'isRestoring' | 'settle'>;
   readonly logger: Logger;
+  /** What feeds the fold. @default one of its own */
+  readonly intake?: RecordIntake;
+  /** What the operator wants said. @default nothing */
+  readonly outbox?: Pick<Outbox, 'say'>;
+  /** What is proven against others. @default nothing */
+  readonly accuser?: Accuser;
+  /** The key that this one is to hand on to; null for none. @default none */
+  readonly nextKey?: SiteKey | null;
 }
 
 export interface SiteInit {
@@ -34,11 +52,6 @@ export interface SiteInit {
   readonly test: CohortSource | null;
   readonly payloadBits: 8 | 16 | 32;
   readonly everyRounds: number;
-  /**
-   * Records that the site's own log is known to have had. While damage has left fewer, nothing is signed: a second record for a place that
-   * was taken would be a fork, and exclude the site.
-   */
-  readonly ownRecords: number;
 }
 
 /** What the site is at, for people: no loss, no figure of a patient. */
@@ -48,19 +61,29 @@ export interface Activity {
     | 'connecting'
     | 'recovering'
     | 'training'
+    | 'halted'
     | 'evaluating'
     | 'waiting'
     | 'finished'
+    | 'exhausted'
     | 'watching';
   readonly round: number;
   readonly done: number;
   readonly total: number;
 }
 
+/** A state, and what this site is in it. */
+interface Here {
+  readonly state: StudyState;
+  readonly self: MemberState;
+}
+
 /** How long to wait before looking again when nothing wakes the site: the deadline of a round has to be noticed. */
 const idleMs = 1_000;
 /** How long to wait after a job or a transfer failed. */
 const retryMs = 2_000;
+/** Private trainings in a row that may fail: each has spent its reservation, and trying for ever would spend all. */
+const failuresBeforeHalt = 3;
 
 /**
  * One hospital's loop: pull → replay → train → append → announce → evaluate, until aborted.
@@ -71,21 +94,27 @@ const retryMs = 2_000;
 export class Site {
   readonly #components: SiteComponents;
   readonly #init: SiteInit;
-  readonly #fold: StudyFold;
+  readonly #intake: RecordIntake;
+  readonly #author: Author;
   readonly #wakeup = new Wakeup();
-  /** Records of each author that the fold has. */
-  readonly #taken = new Map<string, number>();
+  readonly #duties: RosterDuties;
   readonly #payloads: PayloadFetches;
   #state: StudyState | null = null;
   /** When the state became what it is. */
   #stateSince: number;
   #activity: Activity = { kind: 'starting', round: 0, done: 0, total: 0 };
   #waitingSince: number;
+  /** Private trainings that failed since the last success. */
+  #failures = 0;
 
   constructor(components: SiteComponents, init: SiteInit) {
     this.#components = components;
     this.#init = init;
-    this.#fold = new StudyFold(components.study);
+    const { key, study, log } = components;
+    this.#intake = components.intake ?? new RecordIntake(log, study);
+    this.#author = new Author(key, study, log);
+    const { outbox = null, nextKey = null } = components;
+    this.#duties = new RosterDuties({ ...components, author: this.#author, outbox, nextKey });
     this.#payloads = new PayloadFetches(components, () => this.#wakeup.wake());
     this.#waitingSince = components.clock.now();
     this.#stateSince = components.clock.now();
@@ -102,30 +131,55 @@ export class Site {
 
   /** Runs until `signal` aborts; resolves then. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, logger } = this.#components;
+    const { log } = this.#components;
     const unsubscribe = log.onAppend(() => this.#wakeup.wake());
-    logger.warn(
-      { profile: 'off' },
-      'this study runs WITHOUT differential privacy: updates may reveal training data',
-    );
+    const ended = new AbortController();
     try {
       // What the disk has is shown at once, whoever can be reached.
-      await this.#takeRecords();
+      await this.#intake.take();
       await this.#replay();
       await this.#settle(signal);
-      while (!signal.aborted) await this.#turn(signal);
+      const until = AbortSignal.any([signal, ended.signal]);
+      await Promise.all([this.#turns(until), this.#sayLaidOut(until)]);
     } finally {
+      ended.abort();
       unsubscribe();
     }
   }
 
+  /** Beside the turns: a change of the roster does not wait for a training to end, and neither does a proof against a member. */
+  async #sayLaidOut(signal: AbortSignal): Promise<void> {
+    const { outbox, accuser, key, ownLog, clock } = this.#components;
+    const pause = new Wakeup();
+    while ((outbox ?? accuser) !== undefined && !signal.aborted) {
+      const state = this.#state;
+      const self = state === null ? undefined : memberOfKey(state, key.id);
+      if (state !== null && !ownLog.isRecovering && self !== undefined) {
+        const { fold } = this.#intake;
+        await this.#tried('outbox', signal, () => this.#duties.sayLaidOut(fold, state));
+        await this.#tried('accusation', signal, () => this.#accuse(state, self, signal));
+      }
+      await pause.wait(clock, idleMs, signal);
+    }
+  }
+
+  async #accuse(state: StudyState, self: MemberState, signal: AbortSignal): Promise<void> {
+    const { accuser, network } = this.#components;
+    if (accuser === undefined || !accuser.hasWork(this.#intake.fold)) return;
+    await this.#intake.take();
+    if (await accuser.say(this.#author, this.#intake.fold, state, self)) {
+      await this.#tried('announce', signal, () => network.announce());
+    }
+  }
+
   /**
-   * A disk that was restored from an old copy lacks the site's own last records. Nothing is signed before another member has been asked for them, however long
-   * that takes: without one, nobody would hear it anyway.
+   * A disk that was restored from an old copy lacks the site's own last records. Nothing is read or signed before another member has been asked for them,
+   * however long that takes: without one, nobody would hear it anyway. Where the operator restores from the members, all of them are asked.
    */
   async #settle(signal: AbortSignal): Promise<void> {
-    const { clock, network, logger } = this.#components;
-    const others = (this.#fold.founding()?.manifest.roster.length ?? 2) - 1;
+    const { clock, network, ownLog, logger } = this.#components;
+    const speeches = this.#intake.roster?.speeches;
+    const others = (speeches?.filter(({ member }) => !isRemoved(member)).length ?? 2) - 1;
     this.#show('connecting', 0);
     for (let tries = 0; others > 0 && !signal.aborted; tries++) {
       let answered = 0;
@@ -133,7 +187,10 @@ export class Site {
         const { peers, failed } = await network.sync(signal);
         answered = peers - failed;
       });
-      if (answered > 0) return;
+      ownLog.check();
+      // Some members may be gone for good: after half a minute those that answered are all there are.
+      const wanted = ownLog.isRestoring && tries < 60 ? others : 1;
+      if (answered >= wanted) break;
       if (tries % 60 === 20) {
         logger.warn(
           {},
@@ -142,28 +199,49 @@ export class Site {
       }
       await this.#wakeup.wait(clock, 500, signal);
     }
+    if (!signal.aborted) ownLog.settle();
+  }
+
+  async #turns(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) await this.#turn(signal);
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
-    const { clock, key } = this.#components;
-    await this.#takeRecords();
+    const { clock, key, ownLog } = this.#components;
+    ownLog.check();
+    await this.#intake.take();
     const state = await this.#replay();
     this.#payloads.start(state?.missing ?? this.#initialWeights(), signal);
     if (state === null) {
       await this.#wakeup.wait(clock, retryMs, signal);
       return;
     }
-    if (this.#components.log.head(key.id).size < this.#init.ownRecords) {
+    if (ownLog.isRecovering) {
       this.#show('recovering', 0);
       await this.#wakeup.wait(clock, retryMs, signal);
       return;
     }
-    const own = state.evaluations.filter(({ site }) => site === key.id);
-    const action = nextAction(state, key.id, clock.now() - this.#waitingSince, {
+    const self = memberOfKey(state, key.id);
+    if (self === undefined) {
+      // Not added yet, removed, or handed on to another key: whatever this one said would not count.
+      this.#show('watching', state.rounds.length);
+      await this.#wakeup.wait(clock, idleMs, signal);
+      return;
+    }
+    if (!(await this.#tried('roster', signal, () => this.#duties.repeatChanges(state, self)))) {
+      await this.#pause(signal);
+      return;
+    }
+    if (await this.#duties.handOn(state, self)) {
+      await this.#tried('announce', signal, () => this.#components.network.announce());
+      return;
+    }
+    const own = state.evaluations.filter(({ site }) => site === self.site);
+    const action = nextAction(state, self.site, clock.now() - this.#waitingSince, {
       everyRounds: this.#init.everyRounds,
       lastRound: Math.max(0, ...own.map(({ round }) => round)),
       isStateDone: own.some(({ state: evaluated }) => evaluated === state.digest),
-      hasPatients: this.#init.test !== null,
+      hasPatients: this.#init.test !== null && self.role !== 'observer',
       unchangedMs: clock.now() - this.#stateSince,
     });
     // A payload of the round before is on its way: better to train on all of it, within the deadline. An older one is not waited for again.
@@ -171,23 +249,26 @@ export class Site {
       'round' in action && state.missing.some(({ round }) => round >= action.round - 1);
     const canWait = clock.now() - this.#waitingSince < state.manifest.rounds.deadlineSeconds * 1000;
     if (isOnItsWay && canWait) await this.#wakeup.wait(clock, idleMs, signal);
-    else await this.#act(action, state, signal);
+    else await this.#act(action, { state, self }, signal);
   }
 
-  async #act(action: Action, state: StudyState, signal: AbortSignal): Promise<void> {
+  async #act(action: Action, here: Here, signal: AbortSignal): Promise<void> {
+    const { state } = here;
     switch (action.kind) {
       case 'train':
+        if (this.#failures >= failuresBeforeHalt) {
+          this.#show('halted', action.round);
+          break;
+        }
         this.#show('training', action.round);
-        if (!(await this.#tried('train', signal, () => this.#train(action.round, state, signal))))
+        if (!(await this.#tried('train', signal, () => this.#train(action.round, here, signal))))
           await this.#pause(signal);
         this.#waitingSince = this.#components.clock.now();
         return;
       case 'evaluate':
         this.#show('evaluating', action.round);
         if (
-          !(await this.#tried('evaluate', signal, () =>
-            this.#evaluate(action.round, state, signal),
-          ))
+          !(await this.#tried('evaluate', signal, () => this.#evaluate(action.round, here, signal)))
         )
           await this.#pause(signal);
         return;
@@ -197,6 +278,9 @@ export class Site {
       case 'finished':
         this.#show('finished', state.manifest.rounds.count);
         break;
+      case 'exhausted':
+        this.#show('exhausted', state.rounds.length);
+        break;
       case 'watch':
         this.#show('watching', state.rounds.length);
         break;
@@ -204,92 +288,103 @@ export class Site {
     await this.#wakeup.wait(this.#components.clock, idleMs, signal);
   }
 
-  async #train(round: number, state: StudyState, signal: AbortSignal): Promise<void> {
+  async #train(round: number, here: Here, signal: AbortSignal): Promise<void> {
     const { blobs, trainingStore, network, logger } = this.#components;
+    const { state } = here;
     if (this.#init.train === null)
       throw new StudyError(
         'BAD_MANIFEST',
         'the roster has this site as a trainer, its configuration names no patients to train on',
       );
-    const contribution = await contribute(
-      {
-        ...this.#components,
-        onProgress: (progress) => this.#progressed('training', round, progress),
-      },
-      { state, cohort: this.#init.train, payloadBits: this.#init.payloadBits, signal },
-    );
+    const reserved = await this.#reserve(round, here, signal);
+    const contribution = await this.#contribute(round, here, signal);
     const digest = await blobs.put(contribution.payload);
     await trainingStore.save(round, contribution.training);
-    await this.#append(state, {
-      kind: 'update',
-      body: {
-        round,
-        base: Buffer.from(state.digest, 'hex'),
-        payload: { digest: Buffer.from(digest, 'hex'), bytes: contribution.payload.length },
-        steps: contribution.steps,
-        privacy: { profile: 'off' },
-      },
-    });
+    const body = {
+      round,
+      base: Buffer.from(state.digest, 'hex'),
+      payload: { digest: Buffer.from(digest, 'hex'), bytes: contribution.payload.length },
+      steps: contribution.steps,
+      privacy: reserved,
+    };
+    await this.#author.say({ kind: 'update', body }, state.heads);
+    this.#failures = 0;
     await trainingStore.forget(round - 1);
     logger.info({ round, payload: digest, bytes: contribution.payload.length }, 'update signed');
     await this.#tried('announce', signal, () => network.announce());
   }
 
-  async #evaluate(round: number, state: StudyState, signal: AbortSignal): Promise<void> {
-    const { key, trainer, trainingStore, network, logger } = this.#components;
+  /**
+   * Signs what the round will cost, synced and told to the members, before a patient is read. A training that fails afterwards has spent it.
+   * @throws {PrivacyError} `BUDGET_EXHAUSTED`.
+   */
+  async #reserve(
+    round: number,
+    { state, self }: Here,
+    signal: AbortSignal,
+  ): Promise<UpdateBody['privacy']> {
+    const { network, logger } = this.#components;
+    const policy = state.manifest.privacy;
+    const budget = this.#intake.fold.founding()?.budget ?? null;
+    if (policy.profile === 'off' || budget === null) return { profile: 'off' };
+    const steps = parseTask(state.manifest.task).training.stepsPerRound;
+    const body = reservationFor(state, policy, budget, self.site, round, steps);
+    const reserve = await this.#author.say({ kind: 'reserve', body }, state.heads);
+    logger.info({ round, epsilon: body.epsilon, cap: policy.epsilon }, 'privacy reserved');
+    await this.#tried('announce', signal, () => network.announce());
+    return { profile: policy.profile, reserve };
+  }
+
+  async #contribute(
+    round: number,
+    { state, self }: Here,
+    signal: AbortSignal,
+  ): Promise<RoundContribution> {
+    const { logger } = this.#components;
+    const policy = state.manifest.privacy;
+    try {
+      return await contribute(
+        {
+          ...this.#components,
+          site: self.site,
+          onProgress: (progress) => this.#progressed('training', round, progress),
+        },
+        {
+          state,
+          cohort: this.#init.train as CohortSource,
+          payloadBits: this.#init.payloadBits,
+          privacy: policy.profile === 'off' ? null : privateTraining(policy, self.patients),
+          signal,
+        },
+      );
+    } catch (error) {
+      if (policy.profile !== 'off' && !signal.aborted && ++this.#failures >= failuresBeforeHalt) {
+        logger.error(
+          { round, failures: this.#failures },
+          'training has failed too often: each time its reservation was spent; nothing more is read before the node is started again',
+        );
+      }
+      throw error;
+    }
+  }
+
+  async #evaluate(round: number, { state, self }: Here, signal: AbortSignal): Promise<void> {
+    const { trainer, trainingStore, network, logger } = this.#components;
     if (this.#init.test === null) return;
-    const { task, weights } = await modelHere(state, key.id, trainingStore);
+    const { task, weights } = await modelHere(state, self.site, trainingStore);
     const { summary } = await trainer.evaluate(
       { task, weights, cohort: this.#init.test },
       { signal, onProgress: (progress) => this.#progressed('evaluating', round, progress) },
     );
-    await this.#append(state, {
-      kind: 'evaluation',
-      body: evaluationBody(round, state.digest, summary),
-    });
+    const body = evaluationBody(round, state.digest, summary);
+    await this.#author.say({ kind: 'evaluation', body }, state.heads);
     logger.info({ round, state: state.digest }, 'evaluation signed');
     await this.#tried('announce', signal, () => network.announce());
   }
 
-  async #append(state: StudyState, said: Pick<RecordDraft, 'kind' | 'body'>): Promise<void> {
-    const { key, log, study } = this.#components;
-    const head = log.head(key.id);
-    const draft = {
-      ...said,
-      version: 1,
-      study,
-      author: key.id,
-      index: head.size,
-      previous: head.last,
-      heads: state.heads.map(({ author, size, root }) => ({
-        author,
-        size,
-        root: Buffer.from(root, 'hex'),
-      })),
-    } as RecordDraft;
-    await log.append(signRecord(key, draft));
-  }
-
-  /** Gives the fold what the log has and it has not. */
-  async #takeRecords(): Promise<void> {
-    const { log } = this.#components;
-    for (const { author, size } of log.heads()) {
-      let taken = this.#taken.get(author) ?? 0;
-      while (taken < size) {
-        const entries = await log.read(author, taken, { maxEntries: 256, maxBytes: 4 * 2 ** 20 });
-        if (entries.length === 0) break;
-        for (const entry of entries) this.#fold.add(openRecord(entry));
-        taken += entries.length;
-      }
-      this.#taken.set(author, taken);
-    }
-    for (const { entries } of await log.forks())
-      for (const entry of entries) this.#fold.add(openRecord(entry));
-  }
-
   async #replay(): Promise<StudyState | null> {
     try {
-      const state = await this.#fold.state(this.#components.blobs);
+      const state = await this.#intake.fold.state(this.#components.blobs);
       if (state.digest !== this.#state?.digest) this.#stateSince = this.#components.clock.now();
       this.#state = state;
       return state;
@@ -302,7 +397,7 @@ export class Site {
 
   /** What the fold cannot begin without. */
   #initialWeights(): { digest: string; bytes: number }[] {
-    const founding = this.#fold.founding();
+    const founding = this.#intake.fold.founding();
     if (founding === null) return [];
     const { digest, bytes } = founding.manifest.initialWeights;
     return [{ digest: Buffer.from(digest).toString('hex'), bytes }];

@@ -2,18 +2,26 @@ import {
   type BlobStore,
   LogError,
   type LogStore,
+  type NoteStore,
   openBlobStore,
   openLogStore,
+  openNoteStore,
+  openWitnessStore,
+  type WitnessStore,
 } from '@consilium/log';
 import { logPlaceOf } from '@consilium/records';
 import { Level } from 'level';
 import { NodeError } from './error.ts';
 import type { SiteFolder } from './site-folder.ts';
 
-/** A site's two stores, open. */
+/** A site's stores, open. */
 export interface Stores extends AsyncDisposable {
   readonly log: LogStore;
   readonly blobs: BlobStore;
+  /** Checkpoints of all logs. */
+  readonly notes: NoteStore;
+  /** What this site has cosigned. */
+  readonly witness: WitnessStore;
 }
 
 /**
@@ -42,6 +50,8 @@ export async function openStores(folder: SiteFolder): Promise<Stores> {
     return {
       log,
       blobs,
+      notes: openNoteStore(level.sublevel('watch')),
+      witness: openWitnessStore(level.sublevel('watch')),
       async [Symbol.asyncDispose]() {
         await log.close();
         await level.close();

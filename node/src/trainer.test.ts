@@ -1,7 +1,7 @@
 import { initialWeights, networkLayout, parseTask, smallTask } from '@consilium/model';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createTrainer, type Trainer } from './trainer.ts';
-import type { CohortSource, TrainJob } from './training-messages.ts';
+import type { CohortSource, JobProgress, TrainJob } from './training-messages.ts';
 
 const task = parseTask({
   ...smallTask,
@@ -21,6 +21,7 @@ const job = (steps: number): TrainJob => ({
   steps,
   seed: 3,
   cohort,
+  privacy: null,
 });
 const trainers: Trainer[] = [];
 function trainer(): Trainer {
@@ -161,6 +162,45 @@ describe('the training process', () => {
     await expect(subject.train(job(1))).rejects.toMatchObject({
       name: 'ComputeError',
       code: 'PROVIDER_MISSING',
+    });
+  });
+});
+
+describe('private training', () => {
+  const mechanism = {
+    sampleRate: 0.5,
+    noiseMultiplier: 2,
+    clipNorm: 0.25,
+    gridExponent: -20,
+    expectedBatch: 1,
+  };
+  const privately = (steps: number, declaredPatients = 2): TrainJob => ({
+    ...job(steps),
+    privacy: { mechanism, slicesPerPatient: 2, trainable: ['head/bias'], declaredPatients },
+  });
+
+  test('moves what is trained by noise that no seed repeats, nothing else, and tells no loss', async () => {
+    const subject = trainer();
+    const told: JobProgress[] = [];
+    const [one, other] = [
+      await subject.train(privately(3), { onProgress: (progress) => told.push(progress) }),
+      await subject.train(privately(3)),
+    ];
+    expect(told).toEqual([1, 2, 3].map((done) => ({ done, total: 3 })));
+    const { offset, length } = networkLayout(task.network).tensors.find(
+      ({ name }) => name === 'head/bias',
+    ) as { offset: number; length: number };
+    const start = job(3).weights;
+    const moved = [...one.weights.keys()].filter((i) => one.weights[i] !== start[i]);
+    expect(moved).toEqual(Array.from({ length }, (_, i) => offset + i));
+    expect(one.weights).not.toEqual(other.weights);
+    expect(Object.keys(one).sort()).toEqual(['optimizerState', 'steps', 'weights']);
+  });
+
+  test('reads no patient when there are fewer than were declared', async () => {
+    await expect(trainer().train(privately(1, 3))).rejects.toMatchObject({
+      name: 'PrivacyError',
+      code: 'COHORT_TOO_SMALL',
     });
   });
 });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { ComputeError, type ComputeErrorCode } from '@consilium/compute';
 import { ImagingError, type ImagingErrorCode } from '@consilium/imaging';
 import { ModelError, type ModelErrorCode } from '@consilium/model';
+import { PrivacyError, type PrivacyErrorCode } from '@consilium/privacy';
 import type {
   ComputeChoice,
   FromProcess,
@@ -51,7 +52,8 @@ export interface JobOptions {
  * Trains and evaluates in a process of its own, so that the node's event loop never waits for a matrix product. Jobs run one after the other
  * in the order of the calls.
  *
- * A job ends with its result or rejects with: the signal's reason; a `ModelError`, `ImagingError` or `ComputeError` as it was thrown in the process;
+ * A job ends with its result or rejects with: the signal's reason; a `ModelError`, `ImagingError`, `PrivacyError` or `ComputeError` as it was thrown in the
+ * process;
  * a `TrainerError`. Losing the process costs the job it was at: those that wait, and later ones, get a new process.
  */
 export interface Trainer {
@@ -250,6 +252,9 @@ function asThrown({ name, code, message }: Extract<FromProcess, { kind: 'failure
   }
   if (name === 'ImagingError' && code !== null) {
     return new ImagingError(code as ImagingErrorCode, message);
+  }
+  if (name === 'PrivacyError' && code !== null) {
+    return new PrivacyError(code as PrivacyErrorCode, message);
   }
   if (name === 'ComputeError' && code !== null) {
     return new ComputeError(code as ComputeErrorCode, message);

@@ -5,6 +5,7 @@ import type {
   PatientMetrics,
   TrainProgress,
 } from '@consilium/model';
+import type { MechanismSpec } from '@consilium/privacy';
 
 /** Where the training process finds patients. It reads them itself: no scan ever passes through the node's own process. */
 export type CohortSource =
@@ -33,6 +34,17 @@ export interface ComputeChoice {
   readonly threads?: number;
 }
 
+/** How a training is private. */
+export interface PrivateTraining {
+  readonly mechanism: MechanismSpec;
+  /** Slices that stand for a drawn patient in one step. */
+  readonly slicesPerPatient: number;
+  /** Shared tensors that are trained. */
+  readonly trainable: readonly string[];
+  /** Patients that the site has declared: with fewer, nothing is read. */
+  readonly declaredPatients: number;
+}
+
 export interface TrainJob {
   readonly task: LesionTask;
   /** The whole vector, site-local tensors included. */
@@ -42,13 +54,14 @@ export interface TrainJob {
   readonly steps: number;
   readonly seed: number;
   readonly cohort: CohortSource;
+  /** Null trains without differential privacy. */
+  readonly privacy: PrivateTraining | null;
 }
 
 export interface TrainResult {
   readonly weights: Float32Array;
   readonly optimizerState: OptimizerState;
   readonly steps: number;
-  readonly meanLoss: number;
 }
 
 export interface EvaluateJob {
@@ -103,7 +116,7 @@ export interface Jobs {
 }
 export type JobKind = keyof Jobs;
 
-/** A step of a job: of `total` steps or patients, `done` are through; training tells its loss as well. Never leaves the site. */
+/** A step of a job: of `total` steps or patients, `done` are through; training without privacy tells its loss as well. Never leaves the site. */
 export interface JobProgress {
   readonly done: number;
   readonly total: number;

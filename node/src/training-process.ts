@@ -2,6 +2,7 @@
  * The process that trains. It is started by `createTrainer`, computes one job at a time, and ends with its parent.
  * Patients are read here and stay here; what goes back is weights, aggregate figures, and what people at the site ask to see.
  */
+import { randomBytes } from 'node:crypto';
 import { setPriority } from 'node:os';
 import { createOnnxEngine, type Engine } from '@consilium/compute';
 import {
@@ -12,8 +13,10 @@ import {
   type PatientEvaluation,
   predict,
   summarise,
+  trainPrivately,
   trainSteps,
 } from '@consilium/model';
+import { createMechanism, PrivacyError } from '@consilium/privacy';
 import { CohortCache } from './training-cohort.ts';
 import type {
   EvaluateJob,
@@ -83,21 +86,27 @@ function perform(
 }
 
 async function train(job: TrainJob, { signal, report }: Running): Promise<TrainResult> {
-  const patients = await cohorts.prepared(job.cohort, job.task, signal);
-  return await trainSteps(
-    {
-      model: await modelFor(job.task),
-      cohort: patients,
-      weights: job.weights,
-      optimizerState: job.optimizerState,
-      steps: job.steps,
-      seed: job.seed,
-    },
-    {
+  const { task, weights, optimizerState, steps, seed, privacy } = job;
+  if (privacy !== null && cohorts.count(job.cohort) < privacy.declaredPatients) {
+    throw new PrivacyError(
+      'COHORT_TOO_SMALL',
+      'the cohort has fewer patients than were declared: none was read',
+    );
+  }
+  const cohort = await cohorts.prepared(job.cohort, task, signal);
+  const init = { model: await modelFor(task), cohort, weights, optimizerState, steps, seed };
+  if (privacy === null) {
+    const trained = await trainSteps(init, {
       signal,
-      onProgress: (progress) =>
-        report({ done: progress.step, total: job.steps, training: progress }),
-    },
+      onProgress: (training) => report({ done: training.step, total: steps, training }),
+    });
+    return { weights: trained.weights, optimizerState: trained.optimizerState, steps };
+  }
+  const { slicesPerPatient, trainable } = privacy;
+  const mechanism = createMechanism({ random: randomBytes }, privacy.mechanism);
+  return trainPrivately(
+    { ...init, mechanism, privacy: { slicesPerPatient, trainable } },
+    { signal, onProgress: ({ step }) => report({ done: step, total: steps }) },
   );
 }
 

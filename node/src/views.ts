@@ -1,18 +1,23 @@
 import type { LogStore } from '@consilium/log';
-import type { ManifestBody } from '@consilium/records';
-import { openRecord, type SiteId } from '@consilium/records';
-import { type BlobReader, StudyFold, type StudyState } from '@consilium/study';
-import { createLayout, fromGrid, toSafetensors } from '@consilium/weights';
+import { openRecord, type RosterEntry, type SiteId } from '@consilium/records';
+import {
+  type BlobReader,
+  type MemberState,
+  type Spending,
+  StudyFold,
+  type StudyState,
+} from '@consilium/study';
 import type { FoundingRecord } from './founding.ts';
 import { settledRound } from './pacing.ts';
+import { type PrivacyView, privacyOf } from './privacy-view.ts';
 import type { Activity } from './site.ts';
+import type { WitnessingView } from './witnessing/witnessing-view.ts';
 
 /** What `status` shows, for people and for programs. */
 export interface Status {
   readonly site: { readonly id: SiteId; readonly name: string; readonly role: string };
   readonly study: { readonly id: string; readonly name: string };
-  /** Loud by design: `off` means that updates are not differentially private. */
-  readonly privacy: { readonly profile: string; readonly warning: string };
+  readonly privacy: PrivacyView;
   readonly activity: Activity | null;
   readonly rounds: {
     readonly count: number;
@@ -27,11 +32,17 @@ export interface Status {
   } | null;
   readonly members: readonly {
     site: SiteId;
+    /** The key that speaks for it, another than `site` after a rotation. */
+    key: SiteId;
     name: string;
     role: string;
     round: number;
+    isRemoved: boolean;
     connected: boolean | null;
+    /** Null unless it is a trainer of a study that promises privacy. */
+    spending: Spending | null;
   }[];
+  readonly witnesses: WitnessingView;
   readonly findings: StudyState['findings'];
   readonly evaluations: StudyState['evaluations'];
 }
@@ -45,17 +56,16 @@ export function statusOf(
   state: StudyState | null,
   activity: Activity | null,
   connected: Connected,
+  witnesses: WitnessingView,
 ): Status {
   const { manifest } = founding;
-  const nameOf = new Map(manifest.roster.map(({ site, name }) => [site, name]));
-  const member = manifest.roster.find(({ site }) => site === self);
+  const members = state?.members ?? manifest.roster.map(foundingMember);
+  const nameOf = new Map(members.map(({ site, name }) => [site, name]));
+  const member = members.find(({ keys }) => keys.at(-1) === self);
   return {
     site: { id: self, name: member?.name ?? '', role: member?.role ?? '' },
     study: { id: Buffer.from(founding.verified.id).toString('hex'), name: manifest.name },
-    privacy: {
-      profile: manifest.privacy.profile,
-      warning: 'updates are NOT differentially private',
-    },
+    privacy: privacyOf(manifest),
     activity,
     rounds: {
       count: manifest.rounds.count,
@@ -71,16 +81,32 @@ export function statusOf(
       state === null
         ? null
         : { digest: state.digest, complete: state.missing.length === 0, heads: state.heads },
-    members: manifest.roster.map(({ site, name, role }) => ({
+    members: members.map(({ site, keys, name, role, lastRound, isRemoved, spending }) => ({
       site,
+      key: keys.at(-1) ?? site,
       name,
       role,
-      round: state?.members.find((entry) => entry.site === site)?.lastRound ?? 0,
-      connected: connected(site),
+      round: lastRound,
+      isRemoved,
+      connected: connected(keys.at(-1) ?? site),
+      spending,
     })),
+    witnesses,
     findings: state?.findings ?? [],
     evaluations: state?.evaluations ?? [],
   };
+}
+
+/** A member as the manifest has it, for as long as there is no state. */
+function foundingMember({
+  site,
+  name,
+  role,
+}: RosterEntry): Pick<
+  MemberState,
+  'isRemoved' | 'keys' | 'lastRound' | 'name' | 'role' | 'site' | 'spending'
+> {
+  return { site, keys: [site], name, role, lastRound: 0, isRemoved: false, spending: null };
 }
 
 /** One record as `log show` prints it: what it says, without bytes that mean nothing to a reader. */
@@ -118,35 +144,25 @@ function lineOf(entry: Uint8Array): LogLine {
   };
 }
 
-function summaryOf(record: ReturnType<typeof openRecord>['record']): string {
+/** What a record says, in a few words. */
+export function summaryOf(record: ReturnType<typeof openRecord>['record']): string {
   if (!record.known) return 'a kind that this version does not know';
   switch (record.kind) {
     case 'manifest':
       return `${record.body.name}: ${record.body.roster.length} sites, ${record.body.rounds.count} rounds`;
+    case 'reserve':
+      return `round ${record.body.round}, ${record.body.steps} private steps, ε ${record.body.epsilon.toFixed(3)} in all`;
     case 'update':
       return `round ${record.body.round}, ${record.body.payload.bytes} bytes, payload ${Buffer.from(record.body.payload.digest).toString('hex').slice(0, 16)}…`;
+    case 'roster-change':
+      return `change ${record.body.number}: ${record.body.change.kind}, ${record.body.approvals.length} approvals`;
+    case 'rotation':
+      return `hands on to ${record.body.to}`;
+    case 'equivocation':
+      return `PROVES A SPLIT VIEW of ${record.body.site}`;
     case 'evaluation':
       return `round ${record.body.round}, ${record.body.metrics.map(({ name, value }) => `${name} ${value.toFixed(3)}`).join(', ')}`;
   }
-}
-
-/** The shared model of a state, in the safetensors format, with its lineage as metadata. */
-export function modelFile(state: StudyState): Uint8Array {
-  const { manifest } = state;
-  return toSafetensors(
-    createLayout(manifest.layout),
-    fromGrid(state.weights, manifest.gridExponent),
-    {
-      study: state.study,
-      study_name: manifest.name,
-      state_digest: state.digest,
-      heads: JSON.stringify(state.heads),
-      rounds: String(state.rounds.length),
-      privacy_profile: manifest.privacy.profile,
-      task: JSON.stringify(manifest.task satisfies ManifestBody['task']),
-      intended_use: 'Research use only: not a medical device.',
-    },
-  );
 }
 
 /** Folds what is on disk; for tools, while no node runs. */

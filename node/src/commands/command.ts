@@ -22,6 +22,8 @@ export interface Command {
   /** Beside `--folder` and `--help`, which every command has. */
   readonly options: ParseArgsOptionsConfig;
   readonly positionals: number;
+  /** Further words that may be left out. @default 0 */
+  readonly optionalPositionals?: number;
   run(invocation: Invocation): Promise<void>;
 }
 

@@ -1,6 +1,8 @@
 import { askNode } from '../ask-node.ts';
 import { openStores } from '../stores.ts';
 import { type LogLine, logLines } from '../views.ts';
+import { witnessingNow } from '../witnessing/witnessing-now.ts';
+import { splitViewLines } from '../witnessing/witnessing-view.ts';
 import { type Command, textOption } from './command.ts';
 
 export const logShow: Command = {
@@ -17,12 +19,15 @@ export const logShow: Command = {
     );
     const lines: LogLine[] =
       answer === null ? await onDisk() : JSON.parse(new TextDecoder().decode(answer));
-    if (options['json'] === true) print(JSON.stringify(lines, null, 2));
-    else
-      for (const line of lines)
-        print(
-          `${line.author.slice(-8)} ${String(line.index).padStart(5)}  ${line.id.slice(0, 12)}  ${line.kind.padEnd(10)} ${line.summary}`,
-        );
+    if (options['json'] === true) {
+      print(JSON.stringify(lines, null, 2));
+      return;
+    }
+    for (const line of lines)
+      print(
+        `${line.author.slice(-8)} ${String(line.index).padStart(5)}  ${line.id.slice(0, 12)}  ${line.kind.padEnd(10)} ${line.summary}`,
+      );
+    for (const line of splitViewLines(await witnessingNow(folder))) print(line);
 
     async function onDisk(): Promise<LogLine[]> {
       await using stores = await openStores(folder);

@@ -1,9 +1,7 @@
-import { loadKey } from '@consilium/records';
-import { askNode } from '../ask-node.ts';
-import { readJoined } from '../founding.ts';
-import type { SiteFolder } from '../site-folder.ts';
-import { openStores } from '../stores.ts';
-import { type Status, stateOnDisk, statusOf } from '../views.ts';
+import { privacyLines } from '../privacy-view.ts';
+import { statusNow } from '../status-now.ts';
+import type { Status } from '../views.ts';
+import { witnessingLines } from '../witnessing/witnessing-view.ts';
 import type { Command } from './command.ts';
 
 export const status: Command = {
@@ -12,40 +10,30 @@ export const status: Command = {
   options: { json: { type: 'boolean' } },
   positionals: 0,
   async run({ folder, options, print }) {
-    const answer = await askNode(folder, '/status');
-    const now: Status =
-      answer === null ? await statusOnDisk(folder) : JSON.parse(new TextDecoder().decode(answer));
+    const { status: now, isRunning } = await statusNow(folder);
     if (options['json'] === true) print(JSON.stringify(now, null, 2));
-    else for (const line of statusLines(now, answer !== null)) print(line);
+    else for (const line of statusLines(now, isRunning)) print(line);
   },
 };
-
-async function statusOnDisk(folder: SiteFolder): Promise<Status> {
-  const founding = await readJoined(folder);
-  const { id } = await loadKey(folder.key);
-  await using stores = await openStores(folder);
-  const initial = Buffer.from(founding.manifest.initialWeights.digest).toString('hex');
-  const state = (await stores.blobs.has(initial))
-    ? await stateOnDisk(founding, stores.log, stores.blobs)
-    : null;
-  return statusOf(id, founding, state, null, () => null);
-}
 
 function* statusLines(now: Status, isRunning: boolean): Iterable<string> {
   yield `site      ${now.site.name} (${now.site.role}) ${now.site.id}`;
   yield `study     ${now.study.name} (${now.study.id.slice(0, 16)}…)`;
-  yield `privacy   ${now.privacy.profile.toUpperCase()}: ${now.privacy.warning}`;
+  yield* privacyLines(now.privacy);
   yield `node      ${isRunning ? activityText(now) : 'not running'}`;
   yield `rounds    ${now.rounds.settled} of ${now.rounds.count} settled`;
   yield now.state === null
     ? 'state     not here yet'
     : `state     ${now.state.digest}${now.state.complete ? '' : ' (payloads are missing)'}`;
-  for (const { name, role, round, connected } of now.members) {
+  for (const { name, role, round, connected, spending } of now.members) {
     const link = connected === null ? '' : connected ? 'connected' : 'NOT CONNECTED';
-    yield `  ${name.padEnd(20)} ${role.padEnd(10)} round ${String(round).padStart(4)}  ${link}`;
+    const spent = spending === null ? '' : `ε ${spending.epsilon.toFixed(2)}`;
+    const columns = [name.padEnd(20), role.padEnd(10), `round ${String(round).padStart(4)} `];
+    yield `  ${columns.join(' ')} ${spent.padEnd(now.privacy.policy === null ? 0 : 8)} ${link}`;
   }
   for (const { round, sites } of now.rounds.absent.slice(-5))
     yield `absent    round ${round}: ${sites.join(', ')}`;
+  yield* witnessingLines(now.witnesses);
   for (const { code, site, index, message } of now.findings)
     yield `finding   ${code} ${site?.slice(-8) ?? ''} ${index ?? ''}: ${message}`;
 }

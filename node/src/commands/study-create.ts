@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { loadKey, openRecord, RecordError, signRecord } from '@consilium/records';
 import { NodeError } from '../error.ts';
 import { foundStudy, memberOf } from '../founding.ts';
+import { privacyLines, privacyOf } from '../privacy-view.ts';
 import { exists, writeDurably } from '../site-folder.ts';
 import { openStores } from '../stores.ts';
 import { readPlan } from '../study-plan.ts';
@@ -65,7 +66,7 @@ export const studyCreate: Command = {
       return;
     }
     print(`study     ${study}`);
-    print(`privacy   off: updates are NOT differentially private`);
+    for (const line of privacyLines(privacyOf(manifest))) print(line);
     print(`file      ${out}: hand it to every member, who runs \`consilium study join ${out}\``);
   },
 };

@@ -1,0 +1,4 @@
+/** PLACEHOLDER until measured */
+export function costOf(noiseToSignal: number): string {
+  return `${noiseToSignal}`;
+}
