@@ -13,13 +13,20 @@ const patienceMs = 120_000;
 export class NodeProcess {
   readonly folder: string;
   readonly #logFile: string;
+  readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
   #ended: Promise<number | null> = Promise.resolve(null);
   #stderr = '';
 
-  constructor(folder: string, logFile: string = join(folder, 'node.log')) {
+  /** `env` is added to this process's own. */
+  constructor(
+    folder: string,
+    logFile: string = join(folder, 'node.log'),
+    env: Readonly<Record<string, string>> = {},
+  ) {
     this.folder = folder;
     this.#logFile = logFile;
+    this.#env = env;
   }
 
   get isRunning(): boolean {
@@ -39,6 +46,7 @@ export class NodeProcess {
     const log = createWriteStream(this.#logFile, { flags: 'a' });
     const child = spawn(process.execPath, [...cliArguments, 'start', '--folder', this.folder], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.#env },
     });
     this.#child = child;
     this.#stderr = '';

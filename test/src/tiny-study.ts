@@ -60,6 +60,8 @@ export interface MemberPlan {
   readonly role: 'trainer' | 'validator' | 'observer';
   /** Patients `train-0`… and `test-0`… in its cohort. */
   readonly train: number;
+  /** What the roster says of them. @default five times as many, so that weights differ */
+  readonly declared?: number;
   readonly test: number;
   /** TCP port on the loopback; 0 takes any, and then nobody can dial it. */
   readonly port: number;
@@ -72,6 +74,12 @@ export interface StudyOptions {
     readonly deadlineSeconds: number;
   };
   readonly everyRounds?: number;
+  /** More of the founder's plan, such as its privacy. */
+  readonly plan?: Readonly<Record<string, unknown>>;
+  /** What patients are called: this, with their number. @default 'train-' and 'test-' */
+  readonly patientPrefix?: string;
+  /** More of every site's configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -81,19 +89,20 @@ export interface StudyOptions {
 export async function foundStudy(
   root: string,
   plans: readonly MemberPlan[],
-  { rounds, everyRounds = 0 }: StudyOptions,
+  options: StudyOptions,
 ): Promise<{ folders: string[]; founding: string }> {
+  const { rounds, everyRounds = 0, patientPrefix = '' } = options;
   const folders = plans.map(({ name }) => join(root, name));
   const roster = await Promise.all(
-    plans.map(async ({ name, role, train, test, port }, i) => {
+    plans.map(async ({ name, role, train, test, port, declared }, i) => {
       const folder = folders[i] as string;
       await succeed('init', '--name', name, '--folder', folder);
       const { id } = JSON.parse(
         await succeed('identity', 'show', '--json', '--folder', folder),
       ) as { id: string };
       const names = [
-        ...Array.from({ length: train }, (_, n) => `train-${n}`),
-        ...Array.from({ length: test }, (_, n) => `test-${n}`),
+        ...Array.from({ length: train }, (_, n) => `${patientPrefix}train-${n}`),
+        ...Array.from({ length: test }, (_, n) => `${patientPrefix}test-${n}`),
       ];
       if (names.length > 0) await writeCohort(join(folder, 'data'), names, 100 * i);
       const cohort = (count: number, first: number): object | null =>
@@ -105,15 +114,18 @@ export async function foundStudy(
         network: { listen: [`/ip4/127.0.0.1/tcp/${port}`], syncSeconds: 2 },
         data: { train: cohort(train, 0), test: cohort(test, train) },
         evaluation: { everyRounds },
+        ...options.config,
       };
       await writeFile(join(folder, 'consilium.yaml'), stringify(config));
       const addresses = port === 0 ? [] : [`/ip4/127.0.0.1/tcp/${port}`];
-      return { name, site: id, role, patients: role === 'trainer' ? 5 * train : 0, addresses };
+      const patients = role === 'trainer' ? (declared ?? 5 * train) : 0;
+      return { name, site: id, role, patients, addresses };
     }),
   );
   const plan = join(root, 'plan.yaml');
   const founding = join(root, 'study.cbor');
-  await writeFile(plan, stringify({ name: 'tiny study', task: tinyTask, seed: 3, rounds, roster }));
+  const founded = { name: 'tiny study', task: tinyTask, seed: 3, rounds, roster, ...options.plan };
+  await writeFile(plan, stringify(founded));
   const [founder, ...others] = folders as [string, ...string[]];
   await succeed('study', 'create', '--plan', plan, '--out', founding, '--folder', founder);
   for (const folder of others) await succeed('study', 'join', founding, '--folder', folder);

@@ -13,6 +13,7 @@ import { replay } from '@consilium/study';
 import { weightsDigest } from '@consilium/weights';
 import { MemoryLevel } from 'memory-level';
 import { diagnostic, fieldLines, hex, hexLines } from './hex.ts';
+import { answerSignatureExample } from './query-examples.ts';
 import { SampleStudy, sha256 } from './sample-study.ts';
 
 /** The text of every worked example in the specifications, computed by the code that the page is about. */
@@ -22,6 +23,7 @@ export async function workedExamples(): Promise<ReadonlyMap<string, string>> {
     ['envelope', envelopeExample()],
     ['manifest', recordExample(new SampleStudy().manifest)],
     ['update', recordExample(new SampleStudy().update(2, 1, [1, -2, 3, 0, 127]))],
+    ['reserve', recordExample(new SampleStudy().reserve(2))],
     ['evaluation', recordExample(new SampleStudy().evaluation(2))],
     ['merkle', merkleExample()],
     ['store', await storeExample()],
@@ -33,6 +35,7 @@ export async function workedExamples(): Promise<ReadonlyMap<string, string>> {
     ['summary', summaryExample()],
     ['sync', syncExample()],
     ['blob', blobExample()],
+    ['answer-signature', answerSignatureExample()],
   ]);
 }
 

@@ -79,6 +79,12 @@ export class SampleStudy {
     return this.say(n, { kind: 'update', body }, this.manifest.id, at);
   }
 
+  /** Signs a reservation of 20 private steps for round 1. */
+  reserve(n: number): VerifiedRecord {
+    const body = { round: 1, sampleRate: 0.25, noiseMultiplier: 1.5, steps: 20, epsilon: 5.25 };
+    return this.say(n, { kind: 'reserve', body });
+  }
+
   evaluation(n: number): VerifiedRecord {
     const metrics = [{ name: 'lesion-dice', value: 0.5, low: 0.25, high: 0.75 }];
     const body = { round: 1, state: new Uint8Array(32), patients: 5, metrics };
@@ -95,6 +101,7 @@ export class SampleStudy {
       privacy: { profile: 'off' },
       aggregation: { rule: 'weighted-mean' },
       rounds: { count: 8, deadlineSeconds: 60, quorum: 1 },
+      witnesses: { quorum: 2 },
       roster: [
         this.#member(1, 'trainer', 30),
         this.#member(2, 'trainer', 10),

@@ -47,6 +47,7 @@ export async function compare(
           steps: plan.rounds * plan.stepsPerRound,
           seed: 1,
           cohort: train as CohortSource,
+          privacy: null,
         },
         {
           signal,

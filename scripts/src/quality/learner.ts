@@ -129,6 +129,7 @@ async function takeRound(
               init.folder,
               group.flatMap(({ patients }) => patients),
             ),
+            privacy: null,
           },
           {
             signal,

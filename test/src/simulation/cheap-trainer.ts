@@ -27,7 +27,6 @@ export function cheapTrainer(
           second: new Float32Array(),
         },
         steps,
-        meanLoss: 1,
       };
     },
     async evaluate(_, { signal } = {}) {

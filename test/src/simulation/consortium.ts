@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto';
 import { type LogStore, openLogStore } from '@consilium/log';
-import { type Seeded, seeded, smallTask } from '@consilium/model';
+import { initialWeights, type Seeded, seeded, smallTask } from '@consilium/model';
 import {
   foundStudy,
   type Logger,
+  OwnLog,
   Site,
+  type SiteComponents,
   type TrainingState,
   type TrainingStore,
 } from '@consilium/node';
-import { keyFromSeed, logPlaceOf, openRecord, type SiteKey, signRecord } from '@consilium/records';
+import {
+  approveRosterChange,
+  keyFromSeed,
+  logPlaceOf,
+  openRecord,
+  type SiteKey,
+  signRecord,
+} from '@consilium/records';
 import type { StudyState } from '@consilium/study';
 import { MemoryLevel } from 'memory-level';
 import { cheapTrainer } from './cheap-trainer.ts';
@@ -25,6 +34,8 @@ export interface SimulationInit {
   readonly faults: Faults;
   /** Share of training jobs whose process is lost. */
   readonly lostShare: number;
+  /** A trainer that the others remove, at this virtual time, with what site 0 has of its log by then. */
+  readonly removed?: { readonly site: number; readonly atMs: number };
 }
 
 /** How a run ended. */
@@ -57,7 +68,8 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
     {
       name: 'simulated study',
       task,
-      seed: init.seed,
+      start: initialWeights(task.network, init.seed),
+      privacy: null,
       rounds: { count: init.rounds, quorum: init.quorum, deadlineSeconds: 90 },
       roster: keys.map(({ id }, i) => ({
         site: id,
@@ -111,14 +123,17 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
           trainingStore,
           clock,
           random: bytesOf(random),
+          ownLog: new OwnLog(key.id, station.log, { sizeBeforeDamage: 0, isRestoring: false }),
           logger,
+          ...(i === 0 && init.removed !== undefined
+            ? { outbox: removing(keys, init.removed, openRecord(founding).id, station.log, clock) }
+            : {}),
         },
         {
           train: i < init.trainers ? cohort : null,
           test: i <= init.trainers ? cohort : null,
           payloadBits: 16,
           everyRounds: 2,
-          ownRecords: 0,
         },
       );
       sites[i] = site;
@@ -143,7 +158,7 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
   const goneForGood = new Set(
     init.faults.crashes.filter(({ to }) => to === Infinity).map(({ site }) => site),
   );
-  const there = [...keys.keys()].filter((i) => !goneForGood.has(i));
+  const there = [...keys.keys()].filter((i) => !goneForGood.has(i) && i !== init.removed?.site);
   const isOver = (): boolean => {
     const present = there.map((i) => sites[i] ?? null);
     const digests = new Set(present.map((site) => site?.state?.digest ?? null));
@@ -168,6 +183,32 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
     logs: there.map((i) => (stations[i] as (typeof stations)[number]).log),
     trace,
     elapsedMs: time.now(),
+  };
+}
+
+/** What site 0's operator lays out: the removal of a site, which every trainer has approved, once its time has come. */
+function removing(
+  keys: readonly SiteKey[],
+  { site, atMs }: NonNullable<SimulationInit['removed']>,
+  study: Uint8Array,
+  log: LogStore,
+  clock: VirtualClock,
+): NonNullable<SiteComponents['outbox']> {
+  const { id } = keys[site] as SiteKey;
+  let isSaid = false;
+  return {
+    say: async (author, _, heads) => {
+      if (isSaid || clock.now() < atMs) return;
+      isSaid = true;
+      const until = [{ key: id, at: log.head(id).size }];
+      const change = { kind: 'remove', site: id, until } as const;
+      const proposed = { number: 1, previous: study, change };
+      const approvals = keys
+        .filter((key) => key.id !== id)
+        .map((key) => approveRosterChange(key, study, proposed))
+        .sort((a, b) => (a.site < b.site ? -1 : 1));
+      await author.say({ kind: 'roster-change', body: { ...proposed, approvals } }, heads);
+    },
   };
 }
 

@@ -16,7 +16,9 @@ const calm: Faults = {
 async function expectAgreement({ states, logs }: Simulated, init: SimulationInit): Promise<void> {
   const [first] = states as [Simulated['states'][number]];
   const gone = init.faults.crashes.filter(({ to }) => to === Infinity);
-  expect(states).toHaveLength(init.trainers + 2 - gone.length);
+  expect(states).toHaveLength(
+    init.trainers + 2 - gone.length - (init.removed === undefined ? 0 : 1),
+  );
   for (const state of states) {
     expect(state.digest).toBe(first.digest);
     expect(state.heads).toEqual(first.heads);
@@ -44,7 +46,11 @@ async function expectAgreement({ states, logs }: Simulated, init: SimulationInit
   );
   const ids = records.map((all) => all.map(({ id }) => Buffer.from(id).toString('hex')));
   for (const each of ids) expect(each).toEqual(ids[0]);
-  const updates = (records[0] ?? []).filter(({ record }) => record.kind === 'update');
+  const counted = new Map(first.heads.map(({ author, size }) => [author, size]));
+  const updates = (records[0] ?? []).filter(
+    ({ record: { kind, author, index } }) =>
+      kind === 'update' && index < (counted.get(author) ?? 0),
+  );
   expect(updates).toHaveLength(first.rounds.reduce((sum, round) => sum + round.updates.length, 0));
 }
 
@@ -100,6 +106,17 @@ describe('the site’s own loop in virtual time', () => {
     },
     60_000,
   );
+
+  test('a hospital that is removed on the way keeps nobody from the last round, and all agree on what of it counts', async () => {
+    const init = { ...faulty(41), removed: { site: 4, atMs: 40_000 } };
+    const run = await simulate(init);
+    await expectAgreement(run, init);
+    const [first] = run.states as [Simulated['states'][number]];
+    expect(first.members[4]).toMatchObject({ isRemoved: true, isHeard: false });
+    expect(first.members[4]?.lastRound).toBeLessThan(init.rounds);
+    // Every site has the removal in its own log.
+    expect(first.changes[0]?.carriedBy).toHaveLength(init.trainers + 1);
+  }, 60_000);
 
   test.each([11, 12, 13])(
     'agrees under the faults of seed %i',
