@@ -45,7 +45,7 @@ export function createMetrics(status: () => Status): Registry {
   );
   gauge(
     'privacy_epsilon_spent',
-    'What this site has spent of its patients’ privacy',
+    'What this site has spent of its privacy budget, reservations included',
     (now) => now.members.find(({ key }) => key === now.site.id)?.spending?.epsilon ?? 0,
   );
   const ofLogs = (name: string, help: string, read: (log: WatchedLog) => number): void => {

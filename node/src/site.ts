@@ -1,12 +1,10 @@
 import type { BlobStore, LogStore } from '@consilium/log';
-import { parseTask } from '@consilium/model';
 import type { Clock, Network } from '@consilium/network';
-import type { SiteKey, UpdateBody } from '@consilium/records';
+import type { SiteKey } from '@consilium/records';
 import { isRemoved, type MemberState, StudyError, type StudyState } from '@consilium/study';
 import type { RandomBytes } from '@consilium/weights';
 import { attempt } from './attempt.ts';
 import { Author } from './author.ts';
-import { contribute, type RoundContribution } from './contribute.ts';
 import type { Logger } from './logger.ts';
 import { modelHere } from './model-here.ts';
 import type { Outbox } from './outbox.ts';
@@ -15,8 +13,8 @@ import { type Action, nextAction } from './pacing.ts';
 import { PayloadFetches } from './payload-fetches.ts';
 import { RecordIntake } from './record-intake.ts';
 import { evaluationBody } from './recorded-evaluation.ts';
-import { privateTraining, reservationFor } from './reservation.ts';
 import { RosterDuties } from './roster-duties.ts';
+import { type Here, RoundTraining } from './round-training.ts';
 import { memberOfKey } from './standing.ts';
 import type { Trainer } from './trainer.ts';
 import type { CohortSource, JobProgress } from './training-messages.ts';
@@ -72,18 +70,10 @@ export interface Activity {
   readonly total: number;
 }
 
-/** A state, and what this site is in it. */
-interface Here {
-  readonly state: StudyState;
-  readonly self: MemberState;
-}
-
 /** How long to wait before looking again when nothing wakes the site: the deadline of a round has to be noticed. */
 const idleMs = 1_000;
 /** How long to wait after a job or a transfer failed. */
 const retryMs = 2_000;
-/** Private trainings in a row that may fail: each has spent its reservation, and trying for ever would spend all. */
-const failuresBeforeHalt = 3;
 
 /**
  * One hospital's loop: pull → replay → train → append → announce → evaluate, until aborted.
@@ -99,13 +89,12 @@ export class Site {
   readonly #wakeup = new Wakeup();
   readonly #duties: RosterDuties;
   readonly #payloads: PayloadFetches;
+  readonly #training: RoundTraining;
   #state: StudyState | null = null;
   /** When the state became what it is. */
   #stateSince: number;
   #activity: Activity = { kind: 'starting', round: 0, done: 0, total: 0 };
   #waitingSince: number;
-  /** Private trainings that failed since the last success. */
-  #failures = 0;
 
   constructor(components: SiteComponents, init: SiteInit) {
     this.#components = components;
@@ -115,6 +104,14 @@ export class Site {
     this.#author = new Author(key, study, log);
     const { outbox = null, nextKey = null } = components;
     this.#duties = new RosterDuties({ ...components, author: this.#author, outbox, nextKey });
+    this.#training = new RoundTraining(
+      {
+        ...components,
+        author: this.#author,
+        announce: (signal) => this.#tried('announce', signal, () => components.network.announce()),
+      },
+      { cohort: init.train, payloadBits: init.payloadBits },
+    );
     this.#payloads = new PayloadFetches(components, () => this.#wakeup.wake());
     this.#waitingSince = components.clock.now();
     this.#stateSince = components.clock.now();
@@ -256,7 +253,7 @@ export class Site {
     const { state } = here;
     switch (action.kind) {
       case 'train':
-        if (this.#failures >= failuresBeforeHalt) {
+        if (this.#training.isHalted) {
           this.#show('halted', action.round);
           break;
         }
@@ -288,84 +285,12 @@ export class Site {
     await this.#wakeup.wait(this.#components.clock, idleMs, signal);
   }
 
-  async #train(round: number, here: Here, signal: AbortSignal): Promise<void> {
-    const { blobs, trainingStore, network, logger } = this.#components;
-    const { state } = here;
-    if (this.#init.train === null)
-      throw new StudyError(
-        'BAD_MANIFEST',
-        'the roster has this site as a trainer, its configuration names no patients to train on',
-      );
-    const reserved = await this.#reserve(round, here, signal);
-    const contribution = await this.#contribute(round, here, signal);
-    const digest = await blobs.put(contribution.payload);
-    await trainingStore.save(round, contribution.training);
-    const body = {
-      round,
-      base: Buffer.from(state.digest, 'hex'),
-      payload: { digest: Buffer.from(digest, 'hex'), bytes: contribution.payload.length },
-      steps: contribution.steps,
-      privacy: reserved,
-    };
-    await this.#author.say({ kind: 'update', body }, state.heads);
-    this.#failures = 0;
-    await trainingStore.forget(round - 1);
-    logger.info({ round, payload: digest, bytes: contribution.payload.length }, 'update signed');
-    await this.#tried('announce', signal, () => network.announce());
-  }
-
-  /**
-   * Signs what the round will cost, synced and told to the members, before a patient is read. A training that fails afterwards has spent it.
-   * @throws {PrivacyError} `BUDGET_EXHAUSTED`.
-   */
-  async #reserve(
-    round: number,
-    { state, self }: Here,
-    signal: AbortSignal,
-  ): Promise<UpdateBody['privacy']> {
-    const { network, logger } = this.#components;
-    const policy = state.manifest.privacy;
+  #train(round: number, here: Here, signal: AbortSignal): Promise<void> {
     const budget = this.#intake.fold.founding()?.budget ?? null;
-    if (policy.profile === 'off' || budget === null) return { profile: 'off' };
-    const steps = parseTask(state.manifest.task).training.stepsPerRound;
-    const body = reservationFor(state, policy, budget, self.site, round, steps);
-    const reserve = await this.#author.say({ kind: 'reserve', body }, state.heads);
-    logger.info({ round, epsilon: body.epsilon, cap: policy.epsilon }, 'privacy reserved');
-    await this.#tried('announce', signal, () => network.announce());
-    return { profile: policy.profile, reserve };
-  }
-
-  async #contribute(
-    round: number,
-    { state, self }: Here,
-    signal: AbortSignal,
-  ): Promise<RoundContribution> {
-    const { logger } = this.#components;
-    const policy = state.manifest.privacy;
-    try {
-      return await contribute(
-        {
-          ...this.#components,
-          site: self.site,
-          onProgress: (progress) => this.#progressed('training', round, progress),
-        },
-        {
-          state,
-          cohort: this.#init.train as CohortSource,
-          payloadBits: this.#init.payloadBits,
-          privacy: policy.profile === 'off' ? null : privateTraining(policy, self.patients),
-          signal,
-        },
-      );
-    } catch (error) {
-      if (policy.profile !== 'off' && !signal.aborted && ++this.#failures >= failuresBeforeHalt) {
-        logger.error(
-          { round, failures: this.#failures },
-          'training has failed too often: each time its reservation was spent; nothing more is read before the node is started again',
-        );
-      }
-      throw error;
-    }
+    return this.#training.train(round, here, budget, {
+      signal,
+      onProgress: (progress) => this.#progressed('training', round, progress),
+    });
   }
 
   async #evaluate(round: number, { state, self }: Here, signal: AbortSignal): Promise<void> {

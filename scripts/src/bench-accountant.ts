@@ -17,7 +17,7 @@ const histories = [
   { sampleRate: 0.2, noiseMultiplier: 4, steps: 2500, delta: 1e-5 },
   { sampleRate: 0.5, noiseMultiplier: 1.1, steps: 20, delta: 1e-3 },
   { sampleRate: 0.32, noiseMultiplier: 6, steps: 300, delta: 1e-3 },
-  { sampleRate: 1, noiseMultiplier: 14, steps: 2500, delta: 1e-5 },
+  { sampleRate: 1, noiseMultiplier: 15, steps: 2500, delta: 1e-5 },
   { sampleRate: 1, noiseMultiplier: 0.4, steps: 1, delta: 1e-6 },
 ];
 

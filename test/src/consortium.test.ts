@@ -196,14 +196,22 @@ describe('a consortium of five processes', { timeout: 400_000 }, () => {
     expect(new Set(updates).size).toBe(3 * rounds);
   });
 
-  test('a hospital whose disk was put back to an old copy gets its own records from the others and signs nothing twice', async () => {
+  test('a hospital whose disk was put back to an old copy reads and signs nothing, until it is told to take its log from the others', async () => {
     const c = node(2);
     const before = await logAt(c);
     const { digest } = ((await c.status()) as Status).state as { digest: string };
     await c.end('SIGTERM');
     await rm(c.folder, { recursive: true });
     await cp(join(root, 'old-copy'), c.folder, { recursive: true });
-    c.start();
+    for (const start of ['the first start', 'the next one']) {
+      c.start();
+      expect(await c.ended(), start).toBe(1);
+      expect(c.stderr, start).toMatch(/^error: this disk is an old copy.*\nhint: .*--restore/m);
+    }
+    expect(await readdir(join(c.folder, 'training'))).toEqual(
+      await readdir(join(root, 'old-copy', 'training')),
+    );
+    c.start('--restore');
     const after = await until('it has everything again', async () => {
       const status = await c.status();
       return status?.state?.digest === digest && status.activity?.kind === 'finished'

@@ -42,12 +42,17 @@ export class NodeProcess {
     return this.#stderr;
   }
 
-  start(): void {
+  /** `words` go behind `start`. */
+  start(...words: string[]): void {
     const log = createWriteStream(this.#logFile, { flags: 'a' });
-    const child = spawn(process.execPath, [...cliArguments, 'start', '--folder', this.folder], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...this.#env },
-    });
+    const child = spawn(
+      process.execPath,
+      [...cliArguments, 'start', ...words, '--folder', this.folder],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, ...this.#env },
+      },
+    );
     this.#child = child;
     this.#stderr = '';
     child.stdout.pipe(log, { end: false });

@@ -26,38 +26,35 @@ export function composeLosses(
 ): ComposedLoss {
   const { size } = grid;
   const fft = createFft(size);
-  const re = new Float64Array(size).fill(1);
-  const im = new Float64Array(size);
+  const total = ones(size);
   let logScale = 0;
   let origin = 0;
   let errorNorm = 0;
-  let multiplications = 0;
+  let steps = 0;
   for (const event of history) {
     const dots = connectDots(event, direction, grid);
     // The largest mass moves to 0, where its transform is itself. At small q it is nearly one, and would dominate the rounding error.
     const largest = indexOfLargest(dots.mass);
     const atom = dots.mass[largest] as number;
-    const reFactor = rotate(dots.mass, -largest);
-    const imFactor = new Float64Array(size);
-    reFactor[0] = 0;
-    errorNorm += event.steps * transformError(size) * norm(reFactor);
-    fft.transform(reFactor, imFactor);
-    for (let k = 0; k < size; k++) reFactor[k] = (reFactor[k] as number) + atom;
-    multiplyByPower(re, im, reFactor, imFactor, event.steps);
+    const factor = { re: rotate(dots.mass, -largest), im: new Float64Array(size) };
+    factor.re[0] = 0;
+    const restNorm = norm(factor.re);
+    fft.transform(factor.re, factor.im);
+    for (let k = 0; k < size; k++) factor.re[k] = (factor.re[k] as number) + atom;
+    const power = powerOf(factor, event.steps - 1);
+    // An error in the factor comes `steps` times, each time with the others' power, which is at most one and often far below.
+    const powerNorm = Math.hypot(norm(power.re), norm(power.im)) / Math.sqrt(size);
+    errorNorm += event.steps * fft.relativeError * Math.min(restNorm, (1 - atom) * powerNorm);
+    multiply(total, power);
+    multiply(total, factor);
     logScale += event.steps * dots.logScale;
     origin = (origin + (event.steps % size) * largest) % size;
-    multiplications += event.steps;
+    steps += event.steps;
   }
-  fft.invert(re, im);
-  const mass = rotate(re, origin).map((m) => Math.max(0, m));
-  // No transform of masses that add up to one is larger than one, so that the errors of the factors add up, each times its power.
-  errorNorm += (transformError(size) + 4 * 2 ** -53 * multiplications) * norm(re);
-  return { mass, logScale, errorNorm };
-}
-
-/** Relative error of a transform's Euclidean norm: see `createFft`. */
-function transformError(size: number): number {
-  return 8 * 2 ** -53 * Math.log2(size);
+  fft.invert(total.re, total.im);
+  // Besides, for each step a product, of which no factor is larger than one, and the transform back.
+  errorNorm += (4 * 2 ** -53 * steps + fft.relativeError) * norm(total.re);
+  return { mass: rotate(total.re, origin).map((m) => Math.max(0, m)), logScale, errorNorm };
 }
 
 /** The vector of which element (i + by) mod length is `values[i]`. */
@@ -77,32 +74,33 @@ function norm(values: Float64Array): number {
   return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
 }
 
-/** Multiplies the first complex vector, element by element, by the second one to the power `exponent`; the second one is used up. */
-function multiplyByPower(
-  re: Float64Array,
-  im: Float64Array,
-  reBase: Float64Array,
-  imBase: Float64Array,
-  exponent: number,
-): void {
-  for (let rest = exponent; ; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) multiply(re, im, reBase, imBase);
-    if (rest <= 1) return;
-    multiply(reBase, imBase, reBase, imBase);
-  }
+interface ComplexVector {
+  readonly re: Float64Array;
+  readonly im: Float64Array;
 }
 
-function multiply(
-  re: Float64Array,
-  im: Float64Array,
-  reFactor: Float64Array,
-  imFactor: Float64Array,
-): void {
+function ones(size: number): ComplexVector {
+  return { re: new Float64Array(size).fill(1), im: new Float64Array(size) };
+}
+
+/** Each element to the power of a whole number, by repeated squaring. */
+function powerOf(base: ComplexVector, exponent: number): ComplexVector {
+  const power = ones(base.re.length);
+  const square = { re: base.re.slice(), im: base.im.slice() };
+  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) multiply(power, square);
+    if (rest > 1) multiply(square, square);
+  }
+  return power;
+}
+
+/** Multiplies the first vector by the second, element by element. */
+function multiply({ re, im }: ComplexVector, factor: ComplexVector): void {
   for (let k = 0; k < re.length; k++) {
     const a = re[k] as number;
     const b = im[k] as number;
-    const c = reFactor[k] as number;
-    const d = imFactor[k] as number;
+    const c = factor.re[k] as number;
+    const d = factor.im[k] as number;
     re[k] = a * c - b * d;
     im[k] = a * d + b * c;
   }
