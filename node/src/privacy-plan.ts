@@ -17,7 +17,8 @@ export const privacyPlan = z.strictObject({
   delta: z.number().positive().optional(),
   /** Patients of the smallest cohort that a step draws on average. */
   expectedBatch: z.number().positive().default(16),
-  clipNorm: z.number().positive().default(1),
+  /** Far below the norm of a usual gradient (0.5 and more), so that every patient pulls about alike. */
+  clipNorm: z.number().positive().default(0.1),
   slicesPerPatient: z.int().min(1).max(64).default(4),
   /** Trainings that may fail, at each site, before its privacy is spent early. Default: a tenth of the rounds. */
   spareRounds: z.int().min(0).optional(),

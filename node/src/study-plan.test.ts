@@ -33,8 +33,14 @@ test('a whole task is taken as it is', async () => {
   expect(task).toEqual(defaultTask);
 });
 
+test('a plan may say how many have to cosign, and leaves it to the number of members otherwise', async () => {
+  expect((await readPlan(await planFile({ witnesses: { quorum: 3 } }))).witnessQuorum).toBe(3);
+  expect((await readPlan(await planFile({}))).witnessQuorum).toBeUndefined();
+});
+
 test.each([
   ['an unknown key', { colour: 'red' }, 'CONFIG'],
+  ['more witnesses than a roster can have', { witnesses: { quorum: 256 } }, 'CONFIG'],
   ['no rounds', { rounds: { count: 0, quorum: 1 } }, 'CONFIG'],
   ['a task of another shape', { task: { ...defaultTask, network: {} } }, 'CONFIG'],
 ])('refuses a plan with %s', async (_, changes, code) => {

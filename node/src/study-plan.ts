@@ -32,7 +32,7 @@ const planSchema = z.strictObject({
   /** What the study promises its patients; left out, it promises nothing. */
   privacy: privacyPlan.prefault({ profile: 'off' }),
   /** What is trained under privacy: parts (`head`, `norms`, `last-stage`, `all`) or names of tensors. */
-  train: z.array(z.string()).min(1).default(['last-stage']),
+  train: z.array(z.string()).min(1).default(['norms']),
   rounds: z.strictObject({
     count: z.int().min(1),
     deadlineSeconds: z.int().min(1).default(3600),

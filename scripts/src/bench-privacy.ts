@@ -91,11 +91,11 @@ async function cached(epsilon: number | null | 'start', seed: number): Promise<S
             profile: epsilon <= 3 ? 'strict' : epsilon <= 8 ? 'balanced' : 'reconstruction-guard',
             epsilon,
             expectedBatch: 16,
-            clipNorm: 1,
+            clipNorm: 0.1,
             slicesPerPatient: 4,
           }
         : null,
-    parts: ['last-stage'],
+    parts: ['norms'],
     rounds,
     hospitals: Object.entries(cohorts).map(([name, patients], i) => ({
       name,

@@ -77,28 +77,18 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-/** Every file below, but the patients' own. */
-async function filesOf(folder: string, parts: readonly string[]): Promise<string[]> {
-  const lists = await Promise.all(
-    parts.map(async (part) => {
-      const entries = await readdir(join(folder, part), { recursive: true, withFileTypes: true });
-      return entries
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name));
-    }),
-  );
-  return lists.flat();
+/** Every file of a site but its patients' own and its configuration, which names them. */
+async function filesOf(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name !== 'consilium.yaml')
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.startsWith(join(folder, 'data')));
 }
 
 async function everythingTold(): Promise<{ name: string; bytes: Buffer }[]> {
-  const stores = await Promise.all(
-    nodes.map(({ folder }) => filesOf(folder, ['store', 'blobs', 'training'])),
-  );
-  const files = [
-    ...traffic,
-    ...nodes.map(({ folder }) => join(folder, 'node.log')),
-    ...stores.flat(),
-  ];
+  const stores = await Promise.all(nodes.map(({ folder }) => filesOf(folder)));
+  const files = [...traffic, ...stores.flat()];
   const read = await Promise.all(
     files.map(async (name) => ({ name, bytes: await readFile(name) })),
   );
@@ -136,8 +126,13 @@ async function logLines(): Promise<Record<string, unknown>[]> {
   );
 }
 
-test('the search would find: what was sent holds the study’s name, and the patients’ own folder the planted ones', async () => {
-  for (const file of traffic) expect((await readFile(file)).includes('tiny study')).toBe(true);
+test('the search would find: what was sent holds the records, readable, and the patients’ own folder the planted names', async () => {
+  const { id } = JSON.parse(answers[0] as string).site;
+  for (const [i, file] of traffic.entries()) {
+    const sent = await readFile(file);
+    expect(sent.includes(id)).toBe(true);
+    if (i < 2) expect(sent.includes('application/vnd.consilium.reserve+cbor')).toBe(true);
+  }
   const index = await readFile(join((nodes[0] as NodeProcess).folder, 'data', 'slice_index.csv'));
   expect(index.includes(planted)).toBe(true);
 });
@@ -159,7 +154,7 @@ test('no row of a patient’s pixels is in anything that was sent, logged, store
 });
 
 test('the exact number of patients is under no key of a log line, a record or an answer', async () => {
-  const unrelated = new Set(['time', 'pid', 'port', 'index', 'size', 'bytes']);
+  const unrelated = new Set(['time', 'pid', 'port', 'index', 'size', 'bytes', 'elapsedMs']);
   const spoken: unknown[] = [
     ...(await logLines()),
     ...answers.filter((text) => /^[[{]/.test(text)).map((text) => JSON.parse(text)),

@@ -62,7 +62,7 @@ function forecastOf(invocation: Invocation): PrivacyForecast {
   const stepsPerRound = count(invocation, 'steps', training.stepsPerRound);
   const trainable = trainableTensors(
     network,
-    (textOption(invocation, 'train') ?? 'last-stage').split(','),
+    (textOption(invocation, 'train') ?? 'norms').split(','),
   );
   const plan = privacyPlan.parse({
     profile: profile(invocation),

@@ -1,9 +1,16 @@
-import { formatTlogProof, parseNote, parseTlogProof } from '@consilium/log';
-import { openRecord } from '@consilium/records';
+import {
+  encodeCheckpoint,
+  formatTlogProof,
+  inclusionProof,
+  leafHash,
+  parseNote,
+  parseTlogProof,
+} from '@consilium/log';
+import { openRecord, signRecord } from '@consilium/records';
 import { beforeAll, expect, test } from 'vitest';
 import { LogEvidence } from './log-evidence.ts';
 import { type Believed, provenRecord } from './proven-record.ts';
-import { study, TestConsortium, testKey } from './witnessing-fixture.ts';
+import { checkpointOf, study, TestConsortium, testKey } from './witnessing-fixture.ts';
 
 let consortium: TestConsortium;
 let evidence: LogEvidence;
@@ -55,6 +62,34 @@ test.each<[string, () => Promise<unknown> | unknown]>([
   ['a stranger’s log', () => evidence.prove(testKey(9).id, 0)],
 ])('does not prove %s', async (_, act) => {
   await expect(async () => act()).rejects.toMatchObject({ code: 'NOT_WITNESSED' });
+});
+
+test.each<[string, number, Uint8Array]>([
+  ['is not where it says', 0, study],
+  ['is of another study', 1, new Uint8Array(32).fill(5)],
+])('a record that %s proves nothing, whatever its author signs', async (_, leaf, ofStudy) => {
+  const key = testKey(0);
+  const entry = signRecord(key, {
+    kind: 'notice',
+    version: 1,
+    study: ofStudy,
+    author: key.id,
+    index: 1,
+    previous: new Uint8Array(32),
+    heads: [],
+    known: false,
+    body: 'x',
+  });
+  const entries = [entry, entry];
+  const leaves = entries.map((each) => leafHash(openRecord(each).leaf));
+  const proof = formatTlogProof({
+    extra: entry,
+    index: leaf,
+    inclusion: inclusionProof(leaves, leaf),
+    checkpoint: encodeCheckpoint(checkpointOf(key, entries, 2)),
+  });
+  const alone = believed({ quorumOf: () => 0 });
+  expect(() => provenRecord(proof, alone)).toThrow(expect.objectContaining({ code: 'NOT_PROVEN' }));
 });
 
 const flipped = (bytes: Uint8Array, at: number): Uint8Array =>

@@ -133,6 +133,10 @@ describe('a checkpoint of another log than the one here', () => {
     await offer(site, checkpointOf(author, truth, 9));
     for (const size of [7, 5, 8]) await offer(site, checkpointOf(author, lie, size));
     expect(await offer(site, checkpointOf(author, lie, 5))).toBeUndefined();
+    // Handed out all the same.
+    const longer = checkpointOf(author, lie, 8);
+    const { exchange } = site.witnessing;
+    expect(await exchange.take(testKey(2).id, claimOf(longer), noteOf(longer))).toBe(true);
     const again = await consortium.start(1, { level: site.level });
     for (const { notes } of [site.witnessing, again.witnessing]) {
       expect(notes.suspicions.proven()).toMatchObject([{ index: 4 }]);

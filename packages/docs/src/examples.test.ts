@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { exampleBlocks, withExamples } from './example-blocks.ts';
 import { networkMessages, workedExamples } from './examples.ts';
 import { readPages, root } from './page.ts';
+import { witnessMessages } from './witness-examples.ts';
 
 const examples = await workedExamples();
 const shown = readPages().flatMap((page) =>
@@ -25,6 +26,10 @@ describe('the example messages are read by the code that reads them from peers',
     await source('sync-message.ts');
   const blob: Record<'decodeBlobRequest' | 'decodeBlobReply', (bytes: Uint8Array) => unknown> =
     await source('blob-message.ts');
+  const witness: Record<
+    'decodeWitnessRequest' | 'decodeWitnessAnswer',
+    (bytes: Uint8Array) => unknown
+  > = await source('witness-message.ts');
   const messages = networkMessages();
 
   test('summary', () => {
@@ -42,6 +47,16 @@ describe('the example messages are read by the code that reads them from peers',
     expect(blob.decodeBlobReply(messages.blob.blob)).toMatchObject({ type: 'blob', size: 57 });
     expect(blob.decodeBlobReply(messages.blob.bytes)).toMatchObject({ type: 'bytes', index: 0 });
     expect(blob.decodeBlobReply(messages.blob.absent)).toEqual({ type: 'absent' });
+  });
+  test('witness', () => {
+    const { cosign, latest, note, cosigned, conflict, refused, absent } = witnessMessages();
+    expect(witness.decodeWitnessRequest(cosign)).toMatchObject({ request: { oldSize: 0 } });
+    expect(witness.decodeWitnessRequest(latest)).toEqual({ type: 'latest' });
+    expect(witness.decodeWitnessRequest(note)).toMatchObject({ type: 'note', size: 1 });
+    expect(witness.decodeWitnessAnswer(cosigned)).toMatchObject({ type: 'cosigned' });
+    expect(witness.decodeWitnessAnswer(conflict)).toEqual({ type: 'conflict', size: 1 });
+    expect(witness.decodeWitnessAnswer(refused)).toEqual({ type: 'refused', code: 'behind' });
+    expect(witness.decodeWitnessAnswer(absent)).toEqual({ type: 'absent' });
   });
 });
 

@@ -15,6 +15,7 @@ import { MemoryLevel } from 'memory-level';
 import { diagnostic, fieldLines, hex, hexLines } from './hex.ts';
 import { answerSignatureExample } from './query-examples.ts';
 import { SampleStudy, sha256 } from './sample-study.ts';
+import { cosignedNoteExample, witnessMessages } from './witness-examples.ts';
 
 /** The text of every worked example in the specifications, computed by the code that the page is about. */
 export async function workedExamples(): Promise<ReadonlyMap<string, string>> {
@@ -35,6 +36,8 @@ export async function workedExamples(): Promise<ReadonlyMap<string, string>> {
     ['summary', summaryExample()],
     ['sync', syncExample()],
     ['blob', blobExample()],
+    ['cosigned-note', cosignedNoteExample()],
+    ['witness', framed(witnessMessages())],
     ['answer-signature', answerSignatureExample()],
   ]);
 }

@@ -5,6 +5,7 @@ import {
   DEFAULT_TIMING,
   PROTOCOL_LIMITS,
   SYNC_PROTOCOL,
+  WITNESS_PROTOCOL,
 } from '@consilium/network';
 import { MAX_ENVELOPE_BYTES } from '@consilium/records';
 import { layoutLimits } from '@consilium/weights';
@@ -59,6 +60,7 @@ test.each([
   ['announce', ANNOUNCE_TOPIC],
   ['sync', SYNC_PROTOCOL],
   ['blob', BLOB_PROTOCOL],
+  ['witness', WITNESS_PROTOCOL],
 ])('the page %s names its protocol', (page, id) => {
   expect(readPage(`packages/docs/spec/${page}.md`).text).toContain(`\`${id}\``);
 });

@@ -71,6 +71,12 @@ const manifestRanges: readonly Range<ManifestBody>[] = [
     ],
   ],
   [
+    'witnesses',
+    '0…255, and fewer than the sites of the roster',
+    [{ witnesses: { quorum: 0 } }, { witnesses: { quorum: 2 } }],
+    [{ witnesses: { quorum: -1 } }, { witnesses: { quorum: 3 } }, { witnesses: { quorum: 256 } }],
+  ],
+  [
     'roster',
     'each site once',
     [],

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openCheckpoint, type VerifiedCheckpoint } from './checkpoint.ts';
 import { type Contradiction, contradictedSize, contradictionOf } from './contradiction.ts';
+import { consistencyProof, verifyConsistency } from './proof.ts';
 import { encodeText, parseNote } from './signed-note.ts';
 import { testLog, testSeed, testVerify } from './test-signer.ts';
 import { checkpointOf, log, otherLog, story } from './witness-fixture.ts';
@@ -46,6 +47,22 @@ test('checkpoints of one log that grew never contradict each other, with whateve
       expect(contradictedSize({ smaller, larger, root, proof }, log, testVerify)).toBeUndefined();
     }),
     { seed: 12, numRuns: 300 },
+  );
+});
+
+test('checkpoints of one log with the true proof that it grew are no contradiction', () => {
+  fc.assert(
+    fc.property(sizes, (pair) => {
+      const [size1 = 1, size2 = 1] = pair.toSorted((a, b) => a - b);
+      const [smaller, larger] = [checkpointOf(truth, size1), checkpointOf(truth, size2)];
+      const { root } = opened(truth, size1);
+      const proof = consistencyProof(truth.slice(0, size2), size1);
+      expect(
+        verifyConsistency({ size1, root1: root, size2, root2: opened(truth, size2).root, proof }),
+      ).toBe(true);
+      expect(contradictedSize({ smaller, larger, root, proof }, log, testVerify)).toBeUndefined();
+    }),
+    { seed: 13, numRuns: 150 },
   );
 });
 

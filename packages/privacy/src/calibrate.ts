@@ -23,17 +23,18 @@ export function noiseMultiplierFor(
   if (!(targetEpsilon > 0 && targetEpsilon < Infinity)) {
     throw new RangeError(`epsilon must be positive and finite, got ${targetEpsilon}`);
   }
-  // By how much log ε is too large: positive where there is too little noise. Close to linear in log σ.
-  const trial = (noiseMultiplier: number): Trial => ({
-    noiseMultiplier,
-    excess: Math.log(
-      epsilon([{ sampleRate, noiseMultiplier, steps }], delta, accountant) / targetEpsilon,
-    ),
-  });
+  const trial = (noiseMultiplier: number): Trial => {
+    const spent = epsilon([{ sampleRate, noiseMultiplier, steps }], delta, accountant);
+    return {
+      noiseMultiplier,
+      isEnough: spent <= targetEpsilon,
+      excess: Math.log(spent / targetEpsilon),
+    };
+  };
 
   let enough = trial(1);
   let tooLittle = enough;
-  while (enough.excess > 0) {
+  while (!enough.isEnough) {
     if (enough.noiseMultiplier >= searched.largest) {
       throw new PrivacyError(
         'NO_NOISE_MULTIPLIER',
@@ -43,7 +44,7 @@ export function noiseMultiplierFor(
     tooLittle = enough;
     enough = trial(Math.min(searched.largest, 2 * enough.noiseMultiplier));
   }
-  while (tooLittle.excess <= 0) {
+  while (tooLittle.isEnough) {
     if (tooLittle.noiseMultiplier <= searched.smallest) return tooLittle.noiseMultiplier;
     enough = tooLittle;
     tooLittle = trial(Math.max(searched.smallest, enough.noiseMultiplier / 2));
@@ -51,14 +52,16 @@ export function noiseMultiplierFor(
 
   for (let i = 0; enough.noiseMultiplier > tooLittle.noiseMultiplier * (1 + tolerance); i++) {
     const next = trial(between(tooLittle, enough, i));
-    if (next.excess > 0) tooLittle = next;
-    else enough = next;
+    if (next.isEnough) enough = next;
+    else tooLittle = next;
   }
   return enough.noiseMultiplier;
 }
 
 interface Trial {
   readonly noiseMultiplier: number;
+  readonly isEnough: boolean;
+  /** By how much log ε is above what it should be: close to linear in log σ. */
   readonly excess: number;
 }
 

@@ -1,7 +1,7 @@
 import type { PrivacyEvent } from './event.ts';
 import { createFft } from './fft.ts';
 import { connectDots, type TiltedMasses } from './pld-dots.ts';
-import type { LossGrid } from './pld-grid.ts';
+import { type LossGrid, placeOf } from './pld-grid.ts';
 import type { Direction } from './pld-loss.ts';
 
 /** The distribution of the total loss of a history, with what its computation may have got wrong. */
@@ -26,7 +26,7 @@ export function composeLosses(
 ): ComposedLoss {
   const { size } = grid;
   const fft = createFft(size);
-  const total = ones(size);
+  const total = { re: new Float64Array(size).fill(1), im: new Float64Array(size) };
   let logScale = 0;
   let origin = 0;
   let errorNorm = 0;
@@ -41,25 +41,22 @@ export function composeLosses(
     const restNorm = norm(factor.re);
     fft.transform(factor.re, factor.im);
     for (let k = 0; k < size; k++) factor.re[k] = (factor.re[k] as number) + atom;
-    const power = powerOf(factor, event.steps - 1);
     // An error in the factor comes `steps` times, each time with the others' power, which is at most one and often far below.
-    const powerNorm = Math.hypot(norm(power.re), norm(power.im)) / Math.sqrt(size);
-    errorNorm += event.steps * fft.relativeError * Math.min(restNorm, (1 - atom) * powerNorm);
-    multiply(total, power);
-    multiply(total, factor);
+    const othersNorm = multiplyByPower(total, factor, event.steps) / Math.sqrt(size);
+    errorNorm += event.steps * fft.relativeError * Math.min(restNorm, (1 - atom) * othersNorm);
     logScale += event.steps * dots.logScale;
-    origin = (origin + (event.steps % size) * largest) % size;
+    origin = placeOf(origin + (event.steps % size) * largest, size);
     steps += event.steps;
   }
   fft.invert(total.re, total.im);
-  // Besides, for each step a product, of which no factor is larger than one, and the transform back.
-  errorNorm += (4 * 2 ** -53 * steps + fft.relativeError) * norm(total.re);
+  // Besides, powers and products of what is at most one err by this much for each step; and so does the transform back.
+  errorNorm += (8 * 2 ** -53 * steps + fft.relativeError) * norm(total.re);
   return { mass: rotate(total.re, origin).map((m) => Math.max(0, m)), logScale, errorNorm };
 }
 
 /** The vector of which element (i + by) mod length is `values[i]`. */
 function rotate(values: Float64Array, by: number): Float64Array {
-  const start = (by + values.length) % values.length;
+  const start = placeOf(by, values.length);
   const rotated = new Float64Array(values.length);
   rotated.set(values.subarray(0, values.length - start), start);
   rotated.set(values.subarray(values.length - start), 0);
@@ -79,29 +76,27 @@ interface ComplexVector {
   readonly im: Float64Array;
 }
 
-function ones(size: number): ComplexVector {
-  return { re: new Float64Array(size).fill(1), im: new Float64Array(size) };
-}
-
-/** Each element to the power of a whole number, by repeated squaring. */
-function powerOf(base: ComplexVector, exponent: number): ComplexVector {
-  const power = ones(base.re.length);
-  const square = { re: base.re.slice(), im: base.im.slice() };
-  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) multiply(power, square);
-    if (rest > 1) multiply(square, square);
+/**
+ * Multiplies `total`, element by element, by `factor` to the power of a positive whole number.
+ *
+ * Returns the Euclidean norm of `factor` to that power less one.
+ */
+function multiplyByPower(total: ComplexVector, factor: ComplexVector, exponent: number): number {
+  let squares = 0;
+  for (let k = 0; k < factor.re.length; k++) {
+    const x = factor.re[k] as number;
+    const y = factor.im[k] as number;
+    const logSize = Math.log(x * x + y * y) / 2;
+    squares += exponent > 1 ? Math.exp(2 * (exponent - 1) * logSize) : 1;
+    // After many steps nearly every element is far below any rounding error.
+    const size = exponent * logSize < -100 ? 0 : Math.exp(exponent * logSize);
+    const angle = size === 0 ? 0 : exponent * Math.atan2(y, x);
+    const a = total.re[k] as number;
+    const b = total.im[k] as number;
+    const c = size * Math.cos(angle);
+    const d = size * Math.sin(angle);
+    total.re[k] = a * c - b * d;
+    total.im[k] = a * d + b * c;
   }
-  return power;
-}
-
-/** Multiplies the first vector by the second, element by element. */
-function multiply({ re, im }: ComplexVector, factor: ComplexVector): void {
-  for (let k = 0; k < re.length; k++) {
-    const a = re[k] as number;
-    const b = im[k] as number;
-    const c = factor.re[k] as number;
-    const d = factor.im[k] as number;
-    re[k] = a * c - b * d;
-    im[k] = a * d + b * c;
-  }
+  return Math.sqrt(squares);
 }

@@ -1,7 +1,7 @@
 import type { ComposedLoss } from './pld-compose.ts';
-import type { LossGrid } from './pld-grid.ts';
+import { type LossGrid, placeOf } from './pld-grid.ts';
 
-/** Bound of the relative error of each probability that `connectDots` gives. */
+/** Bound of the relative error of what the probabilities that `connectDots` gives add up to. */
 const dotError = 1e-11;
 
 /**
@@ -27,7 +27,7 @@ export function epsilonOfLoss(
     const loss = i * interval;
     if (loss < 0) return { epsilon: 0, slope: 0 };
     const weight = Math.exp(composed.logScale - tilt * loss - Math.log(delta));
-    const mass = weight * (composed.mass[modulo(i, size)] as number);
+    const mass = weight * (composed.mass[placeOf(i, size)] as number);
     above += mass;
     discounted += mass;
     squares += weight ** 2;
@@ -38,14 +38,10 @@ export function epsilonOfLoss(
       const back = Math.log((above + missing - 1) / discounted);
       return {
         epsilon: Math.max(0, loss + Math.max(-interval, Math.min(0, back))),
-        slope: discounted / (above - discounted),
+        slope: (discounted * decay) / (above - discounted * decay),
       };
     }
     discounted *= decay;
   }
   return { epsilon: Math.max(0, first * interval), slope: 0 };
-}
-
-function modulo(value: number, size: number): number {
-  return ((value % size) + size) % size;
 }

@@ -4,6 +4,8 @@ import { minimise } from './pld-minimise.ts';
 
 /** The interval is doubled while the window, or the range of one step's loss, has more grid points than this. */
 const mostPoints = 2 ** 20;
+/** Less noise than this hides nothing, and would take long to resolve. */
+const leastNoiseMultiplier = 0.01;
 /** Gain in the ends of the window that is worth another evaluation. */
 const leastGain = 1e-3;
 /** Part of δ that may be lost at the ends of distributions, where it is counted as an infinite loss. */
@@ -25,10 +27,17 @@ export interface LossGrid {
   readonly lostMass: number;
 }
 
+/** Where the loss that is `index` intervals stands in a vector of masses. */
+export function placeOf(index: number, size: number): number {
+  return ((index % size) + size) % size;
+}
+
 /**
  * Chooses a tilt near that of the best Rényi order, and the window outside of which next to nothing lies. The interval is
- * `wantedInterval`, doubled until the window, and the range of one step's loss, have at most 2^20 losses; null where rounding to an
- * interval so long would widen the window more than it helps: far beyond any training, at some 10^9 steps.
+ * `wantedInterval`, doubled until the window, and the range of one step's loss, have at most 2^20 losses.
+ *
+ * Null where no grid serves: below a noise multiplier of 0.01, and where rounding to an interval so long would widen the window more
+ * than it helps, at some 10^9 steps.
  *
  * How close ε comes out depends on these choices; that it is an upper bound does not.
  *
@@ -44,6 +53,7 @@ export function chooseGrid(
 ): LossGrid | null {
   const steps = history.reduce((sum, event) => sum + event.steps, 0);
   const tailMass = (delta * lostPart) / (4 * steps);
+  if (history.some((event) => event.noiseMultiplier < leastNoiseMultiplier)) return null;
   const widest = Math.max(...history.map((event) => lossRange(event, direction, tailMass)));
   let interval = wantedInterval;
   while (widest > mostPoints * interval) interval *= 2;

@@ -20,6 +20,7 @@ export interface LossAxis {
   ends(direction: Direction, tailMass: number): { low: number; high: number };
 }
 
+/** The loss of one of the event's steps. */
 export function lossAxis({ sampleRate, noiseMultiplier }: PrivacyEvent): LossAxis {
   const q = sampleRate;
   const sigma = noiseMultiplier;

@@ -13,10 +13,9 @@ const usualInterval = 1e-4;
  * larger one of both directions. Never negative; 0 for an empty history; Infinity where ε is beyond every number.
  *
  * It is an upper bound, whatever the numbers: losses are rounded so that they only look larger, what is cut off counts as infinite, and
- * the bounds of every rounding error are added to δ. Above the true ε it is by at most 2e-4 or 1 % of the Rényi bound, whichever is less,
- * or by 2e-5 of that bound; more only beyond some 10^6 steps, where the window has no room for an interval so small.
- *
- * Deterministic, and independent of the order of `history`, up to rounding.
+ * bounds of all rounding errors are added to δ. It lies above the smallest ε by about 2e-4 at most where that is below 10 (by 1 % of the
+ * Rényi bound, where that is less), and by 2e-5 of itself above; by 2e-3 where δ nears 1e-10 and few patients are drawn in many steps;
+ * by more beyond some 10^6 steps. It is never above the bound that Rényi orders give.
  *
  * @param history with numbers that were checked.
  * @see Doroshenko, Ghazi, Kamath, Kumar, Manurangsi 2022, Connect the Dots: Tighter Discrete Approximations of Privacy Loss Distributions
@@ -32,7 +31,8 @@ export function pldEpsilon(history: readonly PrivacyEvent[], delta: number): num
   return Math.max(removing, directedEpsilon(history, 'add', delta));
 }
 
-function directedEpsilon(
+/** ε for neighbours that differ in one direction only. */
+export function directedEpsilon(
   history: readonly PrivacyEvent[],
   direction: Direction,
   delta: number,

@@ -1,4 +1,5 @@
 import {
+  consistencyProof,
   contradictionOf,
   encodeCheckpoint,
   leafHash,
@@ -147,6 +148,12 @@ test('is carried when a log has it that everybody will get', () => {
   expect(against(fold)).toEqual([false]);
   fold.add(accuse(study, 3, proof(study, 2, 2, 3)));
   expect(against(fold)).toEqual([true]);
+  // A fork behind the accusation stops that log from being passed on as well.
+  fold.add(study.update(3, 1, [1, 2, 3, 4, 5], 1));
+  fold.add(study.evaluation(3, 1));
+  expect(against(fold)).toEqual([false]);
+  fold.add(accuse(study, 4, proof(study, 2, 2, 3)));
+  expect(against(fold)).toEqual([true]);
   // A stronger one makes the others too little.
   fold.add(accuse(study, 2, proof(study, 2, 1, 3)));
   expect(fold.accusations()).toMatchObject([{ index: 0, isCarried: false }]);
@@ -175,6 +182,15 @@ test('an honest site cannot be accused, whatever of its own checkpoints is put t
   );
   expect(bodies).toHaveLength(10);
   for (const { smaller, larger } of bodies) {
+    const hashes = leaves.slice(0, larger.size).map(leafHash);
+    const grown = {
+      site: study.key(0).id,
+      smaller: encodeCheckpoint(smaller),
+      larger: encodeCheckpoint(larger),
+      root: smaller.root,
+      proof: consistencyProof(hashes, smaller.size),
+    };
+    expect(accusationIn(accuse(study, 4, grown), study.study)).toBeNull();
     for (const root of [smaller.root, larger.root, new Uint8Array(32)]) {
       const body = {
         site: study.key(0).id,

@@ -58,8 +58,9 @@ export class Bundle {
     return new Bundle(bytes, index, files);
   }
 
-  has(name: string): boolean {
-    return this.#files.has(name);
+  /** What the index says of a file; undefined where there is none of that name. */
+  file(name: string): IndexedFile | undefined {
+    return this.#files.get(name);
   }
 
   /** Files that lie in one folder, in their order. */

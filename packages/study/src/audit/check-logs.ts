@@ -1,7 +1,7 @@
 import type { SiteId } from '@consilium/records';
 import type { FindingCode } from '../finding.ts';
-import type { Voice } from '../speech.ts';
 import { isRemoved } from '../roster.ts';
+import type { Voice } from '../speech.ts';
 import type { Evidence } from './evidence.ts';
 import type { BundleLog } from './read-logs.ts';
 import type { Answer } from './verdict.ts';
@@ -22,8 +22,8 @@ export function checkLogs(evidence: Evidence, answer: Answer): void {
     checkPlaces(log, answer);
     checkStudy(evidence, log, answer);
   }
-  const { findings = [] } = evidence.fold.decisions() ?? {};
-  for (const finding of findings) if (chainCodes.has(finding.code)) answer.find(finding);
+  for (const finding of evidence.decisions.findings)
+    if (chainCodes.has(finding.code)) answer.find(finding);
   checkSpeakers(evidence, answer);
   const named = checkNamedHeads(evidence, answer);
   const records = [...evidence.logs.values()].reduce((sum, { entries }) => sum + entries.length, 0);
@@ -52,7 +52,11 @@ function checkPlaces({ author, entries }: BundleLog, answer: Answer): void {
   }
 }
 
-function checkStudy({ study, founding }: Evidence, { author, entries }: BundleLog, answer: Answer): void {
+function checkStudy(
+  { study, founding }: Evidence,
+  { author, entries }: BundleLog,
+  answer: Answer,
+): void {
   for (const verified of entries) {
     if (verified === null) continue;
     const { record, id } = verified;
@@ -64,8 +68,7 @@ function checkStudy({ study, founding }: Evidence, { author, entries }: BundleLo
 }
 
 /** Whose logs these are, and whether anybody spoke on after the end of a key. */
-function checkSpeakers({ fold, logs }: Evidence, answer: Answer): void {
-  const speeches = fold.roster()?.speeches ?? [];
+function checkSpeakers({ history: { speeches }, logs }: Evidence, answer: Answer): void {
   const known = new Set(speeches.flatMap(({ voices }) => voices.map(({ key }) => key)));
   for (const author of logs.keys()) {
     if (known.has(author)) continue;
@@ -101,7 +104,10 @@ function checkNamedHeads(evidence: Evidence, answer: Answer): number {
         const known = here?.roots[size - 1];
         if (known === hex(root) || broken.has(author)) continue;
         if (known === undefined) {
-          if (size > (missing.get(author)?.size ?? 0)) missing.set(author, { by: log.author, size });
+          // An entry that stands there and cannot be opened is found elsewhere.
+          if ((here?.entries.length ?? 0) >= size) continue;
+          if (size > (missing.get(author)?.size ?? 0))
+            missing.set(author, { by: log.author, size });
         } else if (!differing.has(log.author)) {
           differing.add(log.author);
           const message = `it was made from another log of ${author}, at ${size} records`;
@@ -125,8 +131,8 @@ function checkNamedHeads(evidence: Evidence, answer: Answer): number {
 }
 
 /** How many records of a key can count. */
-function mostOf({ fold }: Evidence, author: SiteId): number {
-  const voices = fold.roster()?.speeches.flatMap((speech) => speech.voices) ?? [];
+function mostOf({ history }: Evidence, author: SiteId): number {
+  const voices = history.speeches.flatMap((speech) => speech.voices);
   return voices.find(({ key }) => key === author)?.most ?? 0;
 }
 

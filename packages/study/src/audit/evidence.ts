@@ -1,7 +1,7 @@
 import type { SiteId, VerifiedRecord } from '@consilium/records';
 import type { Decisions } from '../decide.ts';
 import type { Founding } from '../manifest.ts';
-import type { StudyFold } from '../replay.ts';
+import type { RosterHistory } from '../roster-history.ts';
 import type { Bundle } from './bundle.ts';
 import type { BundleLog } from './read-logs.ts';
 
@@ -13,9 +13,9 @@ export interface Evidence {
   readonly manifest: VerifiedRecord;
   readonly founding: Founding;
   readonly logs: ReadonlyMap<SiteId, BundleLog>;
-  /** Has every record of the bundle. */
-  readonly fold: StudyFold;
-  /** What the fold makes of them. */
+  /** Who is in the study, and what of each log counts, by every record of the bundle. */
+  readonly history: RosterHistory;
+  /** What follows from the records that count. */
   readonly decisions: Decisions;
 }
 
@@ -28,7 +28,7 @@ export function recordAt(
 }
 
 /** What people call the member that a key spoke for; the key itself for a stranger’s. */
-export function nameOf({ fold }: Pick<Evidence, 'fold'>, key: SiteId): string {
-  const speech = fold.roster()?.speeches.find(({ voices }) => voices.some((each) => each.key === key));
+export function nameOf({ history }: Pick<Evidence, 'history'>, key: SiteId): string {
+  const speech = history.speeches.find(({ voices }) => voices.some((each) => each.key === key));
   return speech?.member.name ?? key;
 }

@@ -27,12 +27,10 @@ export interface Shortfall {
  *
  * Of several steps the later gradients have seen the earlier noise; what they could take back of it is not allowed for. One step is exact.
  */
-export function shortfalls(
-  terms: NoiseTerms,
-  noise: UpdateNoise,
-  floatError: number,
-): Shortfall[] {
-  const whole = shortfall(null, [partOf(terms, noise, noise.squares, terms.coordinates, floatError)]);
+export function shortfalls(terms: NoiseTerms, noise: UpdateNoise, floatError: number): Shortfall[] {
+  const whole = shortfall(null, [
+    partOf(terms, noise, noise.squares, terms.coordinates, floatError),
+  ]);
   const large = terms.trained.flatMap(({ name, length }, i) =>
     length < leastCoordinates || length === terms.coordinates
       ? []
@@ -58,9 +56,7 @@ export function siteShortfall(
 
 /** How many tests {@link shortfalls} makes of one update, each with {@link falseAlarm} in all. */
 export function testsOfUpdate({ trained, coordinates }: NoiseTerms): number {
-  const hasLarge = trained.some(
-    ({ length }) => length >= leastCoordinates && length < coordinates,
-  );
+  const hasLarge = trained.some(({ length }) => length >= leastCoordinates && length < coordinates);
   return hasLarge ? 2 : 1;
 }
 

@@ -67,12 +67,7 @@ export function innerProduct({ trained }: NoiseTerms, a: Float64Array, b: Float6
 }
 
 /** How far the later of two updates may lie along the other one, as a share of its own norm. */
-function reach(
-  terms: NoiseTerms,
-  noise: UpdateNoise,
-  pairs: number,
-  floatError: number,
-): number {
+function reach(terms: NoiseTerms, noise: UpdateNoise, pairs: number, floatError: number): number {
   const probability = falseAlarm / pairs;
   const signal = largestSignal(terms, noise, probability / 2);
   const deviations = Math.sqrt(2 * Math.log(4 / probability));
@@ -85,9 +80,7 @@ function pairsOf(noises: readonly UpdateNoise[]): [UpdateNoise, UpdateNoise][] {
   return noises.flatMap((one, i) =>
     noises
       .slice(i + 1)
-      .filter(
-        ({ update }) => update.site === one.update.site || update.round === one.update.round,
-      )
+      .filter(({ update }) => update.site === one.update.site || update.round === one.update.round)
       .map((other): [UpdateNoise, UpdateNoise] => [one, other]),
   );
 }

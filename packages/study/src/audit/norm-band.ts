@@ -12,7 +12,11 @@ export const cohortAllowance = 2;
  */
 export function largestSignal(
   { learningRate, sampleRate, clipNorm }: NoiseTerms,
-  { steps, mostPatients, leastPatients }: Pick<UpdateNoise, 'leastPatients' | 'mostPatients' | 'steps'>,
+  {
+    steps,
+    mostPatients,
+    leastPatients,
+  }: Pick<UpdateNoise, 'leastPatients' | 'mostPatients' | 'steps'>,
   probability: number = falseAlarm / 2,
 ): number {
   const trials = steps * cohortAllowance * mostPatients;

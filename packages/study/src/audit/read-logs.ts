@@ -87,7 +87,8 @@ function faultOf(error: RecordError, envelope: Uint8Array): Pick<AuditFinding, '
   if (error.code === 'SIGNER') return { code: 'BAD_SIGNATURE', message: error.message };
   if (error.code !== 'SIGNATURE') return { code: 'BAD_RECORD', message: error.message };
   if (isBeyondOrder(decodeEnvelope(envelope).signature)) {
-    const message = 'the signature’s S is not below the group’s order: a second form of a signature';
+    const message =
+      'the signature’s S is not below the group’s order: a second form of a signature';
     return { code: 'MALLEATED_SIGNATURE', message };
   }
   return { code: 'BAD_SIGNATURE', message: error.message };

@@ -50,8 +50,8 @@ export class Answer {
   readonly name: VerdictName;
   readonly findings: AuditFinding[] = [];
   readonly remarks: string[] = [];
-  #statement = '';
-  #isChecked = true;
+  #statement = 'Not looked at: what comes before it does not hold.';
+  #isChecked = false;
 
   constructor(name: VerdictName) {
     this.name = name;
@@ -67,6 +67,7 @@ export class Answer {
 
   /** Says what was looked at. */
   state(statement: string): void {
+    this.#isChecked = true;
     this.#statement = statement;
   }
 
@@ -81,4 +82,13 @@ export class Answer {
     const status = findings.length > 0 ? 'broken' : this.#isChecked ? 'holds' : 'not-checked';
     return { name, title: titles[name], status, statement: this.#statement, findings, remarks };
   }
+}
+
+/** An answer to each question. */
+export type Answers = Readonly<Record<VerdictName, Answer>>;
+
+/** All of them, with nothing found so far: a question that nobody comes to stays open. */
+export function openAnswers(): Answers {
+  const answers = verdictNames.map((name): [VerdictName, Answer] => [name, new Answer(name)]);
+  return Object.fromEntries(answers) as Record<VerdictName, Answer>;
 }
