@@ -59,6 +59,7 @@ test('an auditor’s package and all under it load without network, engine or na
   expect([...seen].sort()).toEqual([
     '@consilium/averaging',
     '@consilium/log',
+    '@consilium/privacy',
     '@consilium/records',
     '@consilium/weights',
     '@ipld/dag-cbor',

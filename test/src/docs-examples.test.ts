@@ -6,7 +6,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..', '..');
-const guides = ['hospital', 'founder', 'researcher'] as const;
+const guides = ['hospital', 'founder', 'researcher', 'data-protection'] as const;
 
 /** A command as `node/src/commands/command.ts` has it. */
 interface Command {
@@ -35,6 +35,13 @@ const commandFiles: Readonly<Record<string, readonly [file: string, name: string
   'log checkpoint': ['log-checkpoint', 'logCheckpoint'],
   'log prove': ['log-prove', 'logProve'],
   'log verify-proof': ['log-verify-proof', 'logVerifyProof'],
+  'identity rotate': ['identity-rotate', 'identityRotate'],
+  'privacy plan': ['privacy-plan', 'privacyPlanCommand'],
+  'privacy show': ['privacy-show', 'privacyShow'],
+  'roster show': ['roster-show', 'rosterShow'],
+  'roster propose': ['roster-propose', 'rosterPropose'],
+  'roster approve': ['roster-approve', 'rosterApprove'],
+  'roster commit': ['roster-commit', 'rosterCommit'],
   'state show': ['state-show', 'stateShow'],
   'state list': ['state-list', 'stateList'],
   'state diff': ['state-diff', 'stateDiff'],

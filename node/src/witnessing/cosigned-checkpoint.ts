@@ -28,6 +28,9 @@ export interface CosignedCheckpoint {
   readonly cosignatures: ReadonlyMap<SiteId, KeptCosignature>;
 }
 
+/** More than there can be members, and fewer than a note can bear: of keys that were members once there may be more. */
+const mostCosignatures = 300;
+
 /**
  * Opens a note from anybody: a checkpoint of the log of one of `authors` in this study, signed by that key. Cosignatures in the names of others of `authors` are
  * verified and kept; signatures of strangers are left out.
@@ -82,7 +85,8 @@ export function merged(one: CosignedCheckpoint, other: CosignedCheckpoint): Cosi
     return known === undefined || known.timestampSeconds < timestampSeconds;
   });
   if (added.length === 0) return one;
-  return { ...one, cosignatures: new Map([...one.cosignatures, ...added]) };
+  const all = [...new Map([...one.cosignatures, ...added])];
+  return { ...one, cosignatures: new Map(all.slice(0, mostCosignatures)) };
 }
 
 /** The note: one signature of the log, then one of each witness, in the order of their names. */

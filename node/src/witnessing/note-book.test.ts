@@ -1,5 +1,7 @@
+import { PROTOCOL_LIMITS } from '@consilium/network';
 import { expect, test } from 'vitest';
 import { openCosigned } from './cosigned-checkpoint.ts';
+import { mostClaims } from './note-book.ts';
 import { checkpointOf, study, TestConsortium } from './witnessing-fixture.ts';
 
 /** Four sites, of which the first has five records that all hold and two others have cosigned. */
@@ -105,4 +107,8 @@ test('a shorter checkpoint, or one without anything new, changes nothing on disk
   const shorter = checkpointOf(key, await consortium.entriesOf(0), 4);
   await book.keep({ site: key.id, checkpoint: shorter, cosignatures: new Map() });
   expect(await notes.entries()).toEqual(before);
+});
+
+test('claims no more than the protocol lets it', () => {
+  expect(mostClaims).toBe(PROTOCOL_LIMITS.noteClaims);
 });

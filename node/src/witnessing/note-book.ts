@@ -25,6 +25,9 @@ interface Page {
   readonly witnessed: CosignedCheckpoint | null;
 }
 
+/** As the protocol bounds it; not taken from there, so that commands which only read need not load the network. */
+export const mostClaims = 512;
+
 const slots = ['newest', 'witnessed'] as const;
 const blank: Page = { newest: null, witnessed: null };
 
@@ -120,10 +123,14 @@ export class NoteBook {
     };
   }
 
-  /** What the book can hand out: of each log at most two notes; ascending by author and size. */
+  /** What the book can hand out: of each log at most two notes, of the members' first where there are too many; ascending by author and size. */
   claims(): NoteClaim[] {
+    const speakers = new Set(this.#components.circle.speakers());
+    const rank = ({ author }: NoteClaim): number => (speakers.has(author) ? 0 : 1);
     return [...this.#pages]
       .flatMap(([author, page]) => this.#claimsOf(author, page))
+      .sort((a, b) => rank(a) - rank(b))
+      .slice(0, mostClaims)
       .sort((a, b) => (a.author === b.author ? a.size - b.size : a.author < b.author ? -1 : 1));
   }
 

@@ -131,7 +131,7 @@ describe('a checkpoint of another log than the one here', () => {
     const site = await consortium.start(1);
     for (const entry of truth) await site.log.append(entry);
     await offer(site, checkpointOf(author, truth, 9));
-    for (const size of [7, 5, 8]) await offer(site, checkpointOf(author, lie, size));
+    await Promise.all([7, 5, 8].map((size) => offer(site, checkpointOf(author, lie, size))));
     expect(await offer(site, checkpointOf(author, lie, 5))).toBeUndefined();
     // Handed out all the same.
     const longer = checkpointOf(author, lie, 8);

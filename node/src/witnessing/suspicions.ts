@@ -2,6 +2,7 @@ import {
   bareNote,
   type Contradiction,
   contradictionOf,
+  createTurns,
   LogError,
   type LogStore,
   type NoteStore,
@@ -43,6 +44,7 @@ export class Suspicions {
   readonly #components: SuspicionsComponents;
   readonly #suspects = new Map<SiteId, VerifiedCheckpoint>();
   readonly #proofs = new Map<SiteId, EquivocationBody>();
+  readonly #inTurn = createTurns();
 
   private constructor(components: SuspicionsComponents) {
     this.#components = components;
@@ -90,7 +92,11 @@ export class Suspicions {
    * Takes a checkpoint that is not of the log here. Where two records that differ are known already, it tells nothing new.
    * @throws {LogError} `DISK_FULL`, `STORE`.
    */
-  async add(site: SiteId, checkpoint: VerifiedCheckpoint): Promise<void> {
+  add(site: SiteId, checkpoint: VerifiedCheckpoint): Promise<void> {
+    return this.#inTurn(site, () => this.#add(site, checkpoint));
+  }
+
+  async #add(site: SiteId, checkpoint: VerifiedCheckpoint): Promise<void> {
     const { store, study, circle, log, logger } = this.#components;
     if (this.covers(site, checkpoint.size)) return;
     const isForked = (await log.forks()).some(
@@ -104,11 +110,15 @@ export class Suspicions {
       { site, name: circle.nameOf(site), size: checkpoint.size },
       'SPLIT VIEW: a site has signed a checkpoint of another log than it gave this one',
     );
-    await this.review(site);
+    await this.#review(site);
   }
 
   /** Tries to make a proof of a suspicion; call when a longer checkpoint of the log here is known. */
-  async review(site: SiteId): Promise<void> {
+  review(site: SiteId): Promise<void> {
+    return this.#inTurn(site, () => this.#review(site));
+  }
+
+  async #review(site: SiteId): Promise<void> {
     const { study, book, trees, circle, logger } = this.#components;
     const suspect = this.#suspects.get(site);
     const newest = book.newest(site)?.checkpoint;

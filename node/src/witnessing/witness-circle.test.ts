@@ -49,6 +49,7 @@ test('members are those of now, each by the key that speaks for it; logs of all 
     { name: 'e', keys: ['e'] },
   ]);
   expect(circle.authors()).toEqual(['a', 'a2', 'a3', 'b', 'c', 'c2', 'e']);
+  expect(circle.speakers()).toEqual(['a3', 'c2', 'e']);
   // Nobody watches a log that one of its own keys wrote, and nobody who was removed watches.
   for (const key of ['a', 'a2', 'a3']) {
     expect(circle.witnessesOf(key).map(({ site }) => site)).toEqual(['c2', 'e']);

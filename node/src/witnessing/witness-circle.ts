@@ -13,6 +13,8 @@ export interface CircleMember {
 export interface WitnessCircle {
   /** Every key whose log is watched: those of members, of removed ones and earlier ones too. */
   authors(): readonly SiteId[];
+  /** The keys that speak for members now. */
+  speakers(): readonly SiteId[];
   /** Who can cosign a key's log: every member but the one that it speaks or spoke for. */
   witnessesOf(author: SiteId): readonly CircleMember[];
   /** How many of these have to: the manifest's number, or all when there are fewer. */
@@ -50,6 +52,10 @@ export function witnessCircle(
   }
   return {
     authors: () => voices().flatMap(({ keys }) => keys),
+    speakers: () =>
+      voices()
+        .filter(({ isPresent }) => isPresent)
+        .map(({ site }) => site),
     witnessesOf,
     quorumOf: (author) => Math.min(witnesses.quorum, witnessesOf(author).length),
     nameOf: (site) => voices().find(({ keys }) => keys.includes(site))?.name ?? site,
