@@ -18,6 +18,10 @@ export function privacyCurve({ policy, curve }: PrivacyForecast): string {
       .join(' ');
   const label = (atX: number, atY: number, text: string, anchor = 'middle'): string =>
     `<text x="${atX.toFixed(1)}" y="${atY.toFixed(1)}" text-anchor="${anchor}">${text}</text>`;
+  const middle = curve[Math.floor(curve.length / 2)];
+  /** A curve's name, off its middle. */
+  const beside = (epsilon: number, down: number, text: string, anchor: string): string =>
+    label(x(middle?.round ?? 0), y(epsilon) + down, text, anchor);
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
@@ -37,9 +41,9 @@ export function privacyCurve({ policy, curve }: PrivacyForecast): string {
     `<line x1="${x(0)}" y1="${y(policy.epsilon)}" x2="${x(last)}" y2="${y(policy.epsilon)}" stroke="#b00020" stroke-dasharray="6 4"/>`,
     label(x(last), y(policy.epsilon) - 6, `cap ${policy.epsilon}`, 'end'),
     `<polyline fill="none" stroke="#1a4f8b" stroke-width="2" points="${line(({ rdp }) => rdp)}"/>`,
-    label(x(last) - 6, y(curve.at(-1)?.rdp ?? 0) + 16, 'RDP (the gate)', 'end'),
+    beside(middle?.rdp ?? 0, -8, 'RDP (the gate)', 'end'),
     `<polyline fill="none" stroke="#2e7d32" stroke-width="2" points="${line(({ pld }) => pld)}"/>`,
-    label(x(last) - 6, y(curve.at(-1)?.pld ?? 0) + 16, 'PLD', 'end'),
+    beside(middle?.pld ?? 0, 18, 'PLD', 'start'),
     '</svg>',
     '',
   ].join('\n');

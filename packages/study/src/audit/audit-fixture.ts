@@ -166,7 +166,10 @@ export class AuditStudy {
     const change =
       privacy.profile === 'off'
         ? Float32Array.from({ length: this.layout.length }, () => this.#uniform() / 8)
-        : await trainPrivately(this, this.init.patients[site] as number, state, { noiseShare, steps: this.steps });
+        : await trainPrivately(this, this.init.patients[site] as number, state, {
+            noiseShare,
+            steps: this.steps,
+          });
     return this.give(site, round, state, this.#rounded(site, change), privacy);
   }
 
