@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
+import { auditExport } from './commands/audit-export.ts';
+import { auditVerify } from './commands/audit-verify.ts';
 import type { Command } from './commands/command.ts';
 import { configPrint } from './commands/config-print.ts';
 import { identityRotate } from './commands/identity-rotate.ts';
@@ -50,9 +52,14 @@ const commands: Readonly<Record<string, Command>> = {
   'state list': stateList,
   'state diff': stateDiff,
   'model export': modelExport,
+  'audit export': auditExport,
+  'audit verify': auditVerify,
   'token create': tokenCreate,
   'config print': configPrint,
 };
+
+/** Errors after which nothing is known: an audit that cannot read its file must not look like one that found something. */
+const asIfUnused: ReadonlySet<string> = new Set(['USAGE', 'BUNDLE_UNREADABLE']);
 
 /** Exit codes: 0 done, 1 failed, 2 used wrongly. */
 async function main(words: readonly string[]): Promise<void> {
@@ -143,5 +150,5 @@ try {
   const explanation = explain(error);
   if (explanation === null) throw error;
   console.error(`error: ${explanation.error}\nhint: ${explanation.hint}`);
-  process.exitCode = error instanceof NodeError && error.code === 'USAGE' ? 2 : 1;
+  process.exitCode = error instanceof NodeError && asIfUnused.has(error.code) ? 2 : 1;
 }

@@ -16,6 +16,9 @@ export type NodeErrorCode =
   | 'STATE_UNKNOWN'
   | 'NOT_WITNESSED'
   | 'NOT_PROVEN'
+  | 'FILE_EXISTS'
+  | 'BUNDLE_INCOMPLETE'
+  | 'BUNDLE_UNREADABLE'
   | 'ROLLED_BACK'
   | 'DISK_FULL';
 

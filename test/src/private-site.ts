@@ -26,7 +26,7 @@ const policy: PrivatePolicy = {
 };
 
 export const privateKey: ReturnType<typeof keyFromSeed> = keyFromSeed(new Uint8Array(32).fill(77));
-export const declaredPatients = 40;
+const declaredPatients = 40;
 
 const founded = foundStudy(
   {

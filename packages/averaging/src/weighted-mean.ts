@@ -39,12 +39,7 @@ export class RunningMean {
   /** @throws {AveragingError} `LENGTH_MISMATCH`, `BAD_WEIGHT`, `OUT_OF_RANGE`; the mean is then as before. */
   add({ weight, update }: Contribution): void {
     const sums = this.#sums;
-    if (update.length !== sums.length) {
-      throw new AveragingError(
-        'LENGTH_MISMATCH',
-        `updates of ${sums.length} and ${update.length} values`,
-      );
-    }
+    if (update.length !== sums.length) throw lengthMismatch(sums.length, update.length);
     if (!Number.isSafeInteger(weight) || weight < 1)
       throw new AveragingError('BAD_WEIGHT', `weight ${weight}`);
     if (this.#total + weight > largestTotal) {
@@ -56,14 +51,42 @@ export class RunningMean {
       sums[i] = (sums[i] as number) + weight * (update[i] as number);
   }
 
+  /** Whether nothing was added so far, or since {@link clear}. */
+  get isEmpty(): boolean {
+    return this.#total === 0;
+  }
+
   /** The mean of what was added so far. @throws {AveragingError} `NO_CONTRIBUTION`. */
   value(): Int32Array {
-    const [sums, total] = [this.#sums, this.#total];
-    if (total === 0) throw new AveragingError('NO_CONTRIBUTION', 'nothing to average');
+    const [sums, total] = [this.#sums, this.#checkedTotal()];
     const mean = new Int32Array(sums.length);
     for (let i = 0; i < sums.length; i++) mean[i] = divideHalfToEven(sums[i] as number, total);
     return mean;
   }
+
+  /** Adds the mean of what was added so far to `values`, which are as many. @throws {AveragingError} `NO_CONTRIBUTION`, `LENGTH_MISMATCH`. */
+  addTo(values: Float64Array): void {
+    const [sums, total] = [this.#sums, this.#checkedTotal()];
+    if (values.length !== sums.length) throw lengthMismatch(sums.length, values.length);
+    for (let i = 0; i < sums.length; i++) {
+      values[i] = (values[i] as number) + divideHalfToEven(sums[i] as number, total);
+    }
+  }
+
+  /** Forgets everything that was added; the memory stays. */
+  clear(): void {
+    this.#sums.fill(0);
+    this.#total = 0;
+  }
+
+  #checkedTotal(): number {
+    if (this.#total > 0) return this.#total;
+    throw new AveragingError('NO_CONTRIBUTION', 'nothing to average');
+  }
+}
+
+function lengthMismatch(wanted: number, got: number): AveragingError {
+  return new AveragingError('LENGTH_MISMATCH', `updates of ${wanted} and ${got} values`);
 }
 
 /**
@@ -73,10 +96,9 @@ export class RunningMean {
 export function divideHalfToEven(dividend: number, divisor: number): number {
   const quotient = Math.floor(dividend / divisor + 0.5);
   const twice = 2 * (dividend - quotient * divisor);
-  const isOdd = quotient % 2 !== 0;
-  if (twice > divisor || (twice === divisor && isOdd)) return quotient + 1;
-  if (twice < -divisor || (twice === -divisor && isOdd)) return quotient - 1;
-  return quotient;
+  if (twice < divisor && twice > -divisor) return quotient;
+  const isTie = twice === divisor || twice === -divisor;
+  return isTie && quotient % 2 === 0 ? quotient : quotient + Math.sign(twice);
 }
 
 const largestTotal = 2 ** 22;

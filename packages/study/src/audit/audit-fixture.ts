@@ -62,7 +62,8 @@ export class AuditStudy {
     this.init = init;
     this.random = seeded(init.seed);
     this.layout = studyLayout(init);
-    this.keys = [...init.patients, 0].map((_, i) => keyFromSeed(sha256(`audited site ${i}`)));
+    const count = init.patients.length + 1 + (init.spareKeys ?? 0);
+    this.keys = Array.from({ length: count }, (_, i) => keyFromSeed(sha256(`audited site ${i}`)));
     const initial = initialPayload(this.layout);
     this.manifestBody = studyManifest(init, this.keys, initial);
     this.manifest = this.sign(0, { kind: 'manifest', body: this.manifestBody }, { study: null });
@@ -80,6 +81,11 @@ export class AuditStudy {
 
   key(site: number): SiteKey {
     return this.keys[site] as SiteKey;
+  }
+
+  /** Records that a site has said. */
+  size(site: number): number {
+    return this.logs.get(this.key(site).id)?.length ?? 0;
   }
 
   state(site: number): Promise<StudyState> {
@@ -166,7 +172,7 @@ export class AuditStudy {
     const change =
       privacy.profile === 'off'
         ? Float32Array.from({ length: this.layout.length }, () => this.#uniform() / 8)
-        : await trainPrivately(this, this.init.patients[site] as number, state, {
+        : await trainPrivately(this, this.#patients(site, state), state, {
             noiseShare,
             steps: this.steps,
           });
@@ -182,7 +188,8 @@ export class AuditStudy {
   ): { profile: 'off' } | { profile: PrivatePolicy['profile']; reserve: number } {
     const policy = this.init.privacy ?? null;
     if (policy === null) return { profile: 'off' };
-    const spent = state.members[site]?.spending?.steps ?? 0;
+    const { id } = this.key(site);
+    const spent = state.members.find(({ keys }) => keys.includes(id))?.spending?.steps ?? 0;
     const epsilon =
       (this.#view(site)
         .fold.founding()
@@ -273,6 +280,11 @@ export class AuditStudy {
 
   get steps(): number {
     return this.init.steps ?? 3;
+  }
+
+  /** What a site has declared by now. */
+  #patients(site: number, { members }: StudyState): number {
+    return members.find(({ keys }) => keys.includes(this.key(site).id))?.patients ?? 0;
   }
 
   #rounded(site: number, change: Float32Array): Uint8Array {

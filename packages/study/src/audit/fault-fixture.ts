@@ -51,13 +51,18 @@ export function laidOut(
   };
 }
 
-export const nothing = (): undefined => undefined;
+/** For tests: no change. */
+export function nothing(): undefined {
+  return undefined;
+}
 
 export function flipped(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.map((byte, i) => (i === at ? byte ^ 0x04 : byte));
 }
 
-export const metrics = [{ name: 'lesion-dice', value: 0.25, low: null, high: null }];
+export const metrics: EvaluationBody['metrics'] = [
+  { name: 'lesion-dice', value: 0.25, low: null, high: null },
+];
 
 export function evaluation(round: number): { kind: 'evaluation'; body: EvaluationBody } {
   return { kind: 'evaluation', body: { round, state: new Uint8Array(32), patients: 5, metrics } };

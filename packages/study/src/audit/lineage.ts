@@ -3,7 +3,7 @@ import type { AcceptedUpdate } from '../decide.ts';
 import { type BlobReader, RoundSum } from '../sum.ts';
 import { type Claim, claimsOf, type StandingPoint, StandingPoints } from './claims.ts';
 import type { Evidence } from './evidence.ts';
-import { withoutSome } from './late-payloads.ts';
+import { waysToLack } from './late-payloads.ts';
 import type { Answer } from './verdict.ts';
 import type { RoundPart } from './weights-walk.ts';
 
@@ -21,8 +21,9 @@ interface Aside {
 
 /** Sums that a walk keeps at a time beside that of a whole round; states beyond are computed one by one. */
 const mostParts = 8;
-/** States that are tried for claims that no record explains. */
-const mostTries = 400;
+/** States that are tried for one claim, and values that are added up for all of them. */
+const mostTries = 5_000;
+const mostTriedValues = 2 ** 31;
 /** Names all of a round among its parts. */
 const whole = 'all';
 
@@ -38,8 +39,8 @@ export class Lineage {
   readonly #stands = new Map<number, Map<string, Stand>>();
   /** What the walk does not come by, by the name of the point. */
   readonly #asides = new Map<string, Aside>();
-  /** Claims that the state at their heads is not, and the updates that are in it. */
-  readonly #unexplained: { claim: Claim; updates: readonly AcceptedUpdate[] }[] = [];
+  /** Claims that the state at their heads is not. */
+  readonly #unexplained = new Set<Claim>();
   readonly #claims: readonly Claim[];
   #unknown = 0;
   #late = 0;
@@ -62,18 +63,11 @@ export class Lineage {
   hear(round: number, part: string | null, digest: string): void {
     const stand = this.#stands.get(round)?.get(part ?? whole);
     if (stand === undefined) return;
-    const updates = (): AcceptedUpdate[] => [...this.#before(round), ...stand.updates];
-    this.#compare(stand.claims, digest, updates);
+    this.#compare(stand.claims, digest);
   }
 
-  #compare(
-    claims: readonly Claim[],
-    digest: string,
-    updates: () => readonly AcceptedUpdate[],
-  ): void {
-    for (const claim of claims) {
-      if (claim.digest !== digest) this.#unexplained.push({ claim, updates: updates() });
-    }
+  #compare(claims: readonly Claim[], digest: string): void {
+    for (const claim of claims) if (claim.digest !== digest) this.#unexplained.add(claim);
   }
 
   /** Computes what the walk did not come by, and answers. */
@@ -81,7 +75,7 @@ export class Lineage {
     const sum = new RoundSum(this.#evidence.founding);
     for (const { point, claims } of [...this.#asides.values()].sort(byFirstClaim)) {
       const updates = this.#points.updatesOf(point);
-      this.#compare(claims, await this.#digestOf(sum, updates, payloads), () => updates);
+      this.#compare(claims, await this.#digestOf(sum, updates, payloads));
     }
     await this.#explain(answer, sum, payloads);
     const checked = this.#claims.length - this.#unknown;
@@ -146,23 +140,58 @@ export class Lineage {
     };
   }
 
-  #before(round: number): AcceptedUpdate[] {
-    return this.#evidence.decisions.updates.filter((update) => update.round < round);
-  }
-
   /** A state may lack what had not come yet; one that nothing of the kind explains is a finding. */
   async #explain(answer: Answer, sum: RoundSum, payloads: BlobReader): Promise<void> {
-    let tries = mostTries;
-    for (const { claim, updates } of this.#unexplained) {
-      let isExplained = false;
-      for (const rest of withoutSome(updates, claim.author)) {
-        if (isExplained || tries === 0) break;
-        tries--;
-        isExplained = (await this.#digestOf(sum, rest, payloads)) === claim.digest;
+    const { layout, manifest } = this.#evidence.founding;
+    const perTry = layout.length * manifest.roster.length;
+    const tries = { left: Math.max(200, Math.floor(mostTriedValues / perTry)) };
+    const byAuthor = Map.groupBy(this.#claims, ({ author }) => author);
+    for (const claims of byAuthor.values()) {
+      /** Updates (by name) whose payload the author is known to have had. */
+      const had = new Set<string>();
+      let before: Claim | null = null;
+      for (const claim of claims.toSorted((a, b) => a.index - b.index)) {
+        if (!this.#unexplained.has(claim)) {
+          before = claim;
+          continue;
+        }
+        for (const update of before === null ? [] : this.#updatesAt(before)) had.add(name(update));
+        before = null;
+        const updates = this.#updatesAt(claim);
+        const late = await this.#lateIn(claim, updates, had, tries, (rest) =>
+          this.#digestOf(sum, rest, payloads),
+        );
+        if (late === null) {
+          answer.find(findingOf(claim));
+          continue;
+        }
+        this.#late++;
+        for (const update of updates) if (!late.has(update)) had.add(name(update));
       }
-      if (isExplained) this.#late++;
-      else answer.find(findingOf(claim));
     }
+  }
+
+  /** Which payloads the author of a claim must have lacked; null when none that it can have lacked explain the claim. */
+  async #lateIn(
+    { author, digest }: Claim,
+    updates: readonly AcceptedUpdate[],
+    had: ReadonlySet<string>,
+    tries: { left: number },
+    digestOf: (updates: readonly AcceptedUpdate[]) => Promise<string>,
+  ): Promise<ReadonlySet<AcceptedUpdate> | null> {
+    const open = updates.filter((update) => update.author !== author && !had.has(name(update)));
+    let tried = 0;
+    for (const late of waysToLack(open)) {
+      if (tried++ === mostTries || tries.left-- <= 0) return null;
+      const rest = updates.filter((update) => !late.has(update));
+      if ((await digestOf(rest)) === digest) return late;
+    }
+    return null;
+  }
+
+  #updatesAt({ heads }: Claim): readonly AcceptedUpdate[] {
+    const point = this.#points.at(heads);
+    return point === null ? [] : this.#points.updatesOf(point);
   }
 
   async #digestOf(
@@ -196,4 +225,8 @@ function findingOf({ kind, author, index, round, digest }: Claim): Parameters<An
 function byFirstClaim({ claims: [a] }: Aside, { claims: [b] }: Aside): number {
   if (a === undefined || b === undefined) return 0;
   return a.author === b.author ? a.index - b.index : a.author < b.author ? -1 : 1;
+}
+
+function name({ author, index }: AcceptedUpdate): string {
+  return `${author} ${index}`;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { merkleRoot, parseCheckpoint, parseNote } from '@consilium/log';
 import { openRecord, type SiteId } from '@consilium/records';
-import { payloadBytes, weightsDigest } from '@consilium/weights';
+import { weightsDigest } from '@consilium/weights';
 import type { Decisions } from '../decide.ts';
 import { StudyError } from '../error.ts';
 import type { Heads } from '../history.ts';

@@ -1,4 +1,3 @@
-import { approveRosterChange, consentToRotation, keyFromSeed } from '@consilium/records';
 import { archive } from './archive-fixture.ts';
 import { AuditStudy } from './audit-fixture.ts';
 import { checkpointFileName } from './bundle-index.ts';
@@ -12,43 +11,29 @@ import {
   payload,
   validator,
 } from './fault-fixture.ts';
-
-async function removeValidator(study: AuditStudy): Promise<void> {
-  const key = study.key(validator).id;
-  const at = (study.logs.get(key) ?? []).length;
-  const change = { kind: 'remove', site: key, until: [{ key, at }] } as const;
-  const proposed = { number: 1, previous: study.study, change };
-  const approvals = [0, 1, 2]
-    .map((site) => approveRosterChange(study.key(site), study.study, proposed))
-    .sort((a, b) => (a.site < b.site ? -1 : 1));
-  const { heads } = await study.state(0);
-  study.say(0, { kind: 'roster-change', body: { ...proposed, approvals } }, heads);
-  await study.syncAll();
-}
-
-function rotateValidator(study: AuditStudy): void {
-  const { id: from } = study.key(validator);
-  const to = keyFromSeed(new Uint8Array(32).fill(9));
-  const index = (study.logs.get(from) ?? []).length;
-  const body = consentToRotation(to, { study: study.study, from, index, to: to.id });
-  study.sign(validator, { kind: 'rotation', body });
-}
+import { changeRoster, handOn } from './roster-fixture.ts';
 
 /** For tests: what is wrong with who founds, speaks and vouches. */
 export const standingFaults: readonly Fault[] = [
   {
     name: 'a key that speaks on after it has handed on',
     codes: ['STALE_KEY'],
-    make: changed((study) => {
-      rotateValidator(study);
-      study.sign(validator, evaluation(2));
-    }),
+    make: changed(
+      async (study) => {
+        await handOn(study, validator, 4);
+        study.sign(validator, evaluation(2));
+      },
+      nothing,
+      { ...open, spareKeys: 1 },
+    ),
   },
   {
     name: 'a key that speaks on after its member was removed',
     codes: ['STALE_KEY'],
     make: changed(async (study) => {
-      await removeValidator(study);
+      const key = study.key(validator).id;
+      const until = [{ key, at: study.size(validator) }];
+      await changeRoster(study, { kind: 'remove', site: key, until }, [0, 1, 2]);
       study.sign(validator, evaluation(2));
     }),
   },

@@ -15,6 +15,8 @@ export interface AuditStudyInit {
   readonly witnessQuorum?: number;
   /** Private steps a round. @default 3 */
   readonly steps?: number;
+  /** Keys behind the validator's that the manifest does not name. @default 0 */
+  readonly spareKeys?: number;
 }
 
 /** For tests: private terms with room for any small study. */
@@ -70,7 +72,7 @@ export function studyManifest(
     aggregation: { rule: 'weighted-mean' },
     rounds: { count: rounds + 4, deadlineSeconds: 60, quorum: 2 },
     witnesses: { quorum: witnessQuorum },
-    roster: keys.map(({ id }, i) => ({
+    roster: keys.slice(0, patients.length + 1).map(({ id }, i) => ({
       site: id,
       name: `site-${i}`,
       role: i < patients.length ? 'trainer' : 'validator',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { archive, inMemory } from './archive-fixture.ts';
-import { AuditStudy, generousPolicy } from './audit-fixture.ts';
+import { AuditStudy } from './audit-fixture.ts';
+import { generousPolicy } from './study-manifest-fixture.ts';
 import { verifyBundle } from './verify-bundle.ts';
 
 test('an honest study is sound, and its every question is answered', async () => {

@@ -38,59 +38,44 @@ export async function* walkWeights(walk: WeightsWalk): AsyncGenerator<WalkedStat
   const length = walk.initial.length;
   const total = Float64Array.from(walk.initial);
   const weights = new Int32Array(length);
+  const whole = new RunningMean(length);
   yield { round: 0, part: null, weights: walk.initial, saturated: 0 };
   const rounds = Map.groupBy(walk.updates, ({ round }) => round);
   for (const [round, updates] of [...rounds].sort(([a], [b]) => a - b)) {
-    const parts = walk.partsOf(round).map((part) => ({ ...part, mean: new PartMean(length) }));
-    const whole = new PartMean(length);
+    const parts = walk.partsOf(round).map((part) => ({ ...part, mean: new RunningMean(length) }));
+    whole.clear();
     for (const update of updates) {
       const grid = await walk.gridOf(update);
       if (grid === null) continue;
-      whole.add(update, grid);
-      for (const part of parts) if (part.updates.has(update)) part.mean.add(update, grid);
+      const contribution = { weight: update.weight, update: grid };
+      whole.add(contribution);
+      for (const part of parts) if (part.updates.has(update)) part.mean.add(contribution);
     }
     for (const { key, mean } of parts) {
-      const saturated = putSum(weights, total, mean.value());
+      const sum = total.slice();
+      if (!mean.isEmpty) mean.addTo(sum);
+      const saturated = hold(sum, weights);
       yield { round, part: key, weights, saturated };
     }
-    addTo(total, whole.value());
-    yield { round, part: null, weights, saturated: putSum(weights, total, null) };
+    if (!whole.isEmpty) whole.addTo(total);
+    const saturated = hold(total, weights);
+    yield { round, part: null, weights, saturated };
   }
-}
-
-/** A mean that may turn out to be of nothing. */
-class PartMean {
-  readonly #mean: RunningMean;
-  #isEmpty = true;
-
-  constructor(length: number) {
-    this.#mean = new RunningMean(length);
-  }
-
-  add({ weight }: AcceptedUpdate, update: Int32Array): void {
-    this.#mean.add({ weight, update });
-    this.#isEmpty = false;
-  }
-
-  value(): Int32Array | null {
-    return this.#isEmpty ? null : this.#mean.value();
-  }
-}
-
-function addTo(total: Float64Array, mean: Int32Array | null): void {
-  if (mean === null) return;
-  for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (mean[i] as number);
 }
 
 const largest = 0x7fffffff;
 
-/** Puts total + mean into `weights`, each held to 32 bits of the grid; how many had to be. */
-function putSum(weights: Int32Array, total: Float64Array, mean: Int32Array | null): number {
+/** Puts a sum into `weights`, each value held to 32 bits of the grid; how many had to be. */
+function hold(sum: Float64Array, weights: Int32Array): number {
   let saturated = 0;
   for (let i = 0; i < weights.length; i++) {
-    const value = (total[i] as number) + (mean === null ? 0 : (mean[i] as number));
-    if (value > largest || value < -largest) saturated++;
-    weights[i] = Math.max(-largest, Math.min(largest, value));
+    const value = sum[i] as number;
+    if (value <= largest && value >= -largest) {
+      weights[i] = value;
+    } else {
+      weights[i] = Math.sign(value) * largest;
+      saturated++;
+    }
   }
   return saturated;
 }
