@@ -9,8 +9,9 @@ export interface ProgressOutput {
 const barWidth = 24;
 /** How often a terminal's line is drawn. */
 const drawMs = 200;
-/** Elsewhere a line is written whenever so much more is done. */
+/** Elsewhere a line is written whenever so much more is done, of work that takes longer than this. */
 const stepShare = 0.25;
+const quickMs = 1_000;
 
 /** One line that says how far a long work is: a bar, the rate, and the time left. On a terminal it is drawn over and over; elsewhere a line for every quarter is written. */
 export class ProgressLine {
@@ -35,14 +36,17 @@ export class ProgressLine {
     this.#startBytes ??= doneBytes;
     const share = totalBytes === 0 ? 1 : doneBytes / totalBytes;
     const nowMs = this.#nowMs();
-    const isDue =
-      this.#output.isTTY === true ? nowMs - this.#drawnMs >= drawMs : share >= this.#nextShare;
-    if (!isDue && share < 1) return;
+    if (!this.#isDue(share, nowMs)) return;
     this.#drawnMs = nowMs;
     this.#nextShare = share + stepShare;
     const text = `${this.#what} ${bar(share)} ${this.#pace(doneBytes, totalBytes, nowMs)}`;
     this.#isOpen = this.#output.isTTY === true;
     this.#output.write(this.#isOpen ? `\r${text}\u001b[K` : `${text}\n`);
+  }
+
+  #isDue(share: number, nowMs: number): boolean {
+    if (this.#output.isTTY === true) return share >= 1 || nowMs - this.#drawnMs >= drawMs;
+    return nowMs - this.#startMs >= quickMs && share >= Math.min(1, this.#nextShare);
   }
 
   /** Leaves the line, so that what is printed next stands by itself. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { divideHalfToEven, weightedMean } from './weighted-mean.ts';
+import { divideHalfToEven, RunningMean, weightedMean } from './weighted-mean.ts';
 
 const updates = fc.array(
   fc.record({
@@ -36,6 +36,52 @@ test('is the same for any order of the sites', () => {
         .sort(([a], [b]) => a - b);
       expect(weightedMean(shuffled.map(([, c]) => c))).toEqual(weightedMean(contributions));
     }),
+  );
+});
+
+test('comes out the same when contributions come one by one, and can be added to something', () => {
+  fc.assert(
+    fc.property(updates, updates, (before, contributions) => {
+      const running = new RunningMean(4);
+      for (const contribution of before) running.add(contribution);
+      running.clear();
+      expect(running.isEmpty).toBe(true);
+      for (const contribution of contributions) running.add(contribution);
+      expect(running.isEmpty).toBe(false);
+      const mean = weightedMean(contributions);
+      expect(running.value()).toEqual(mean);
+      const sum = Float64Array.of(7, -7, 2 ** 40, 0);
+      running.addTo(sum);
+      expect([...sum]).toEqual([7, -7, 2 ** 40, 0].map((value, i) => value + (mean[i] as number)));
+    }),
+  );
+});
+
+test('a contribution that is refused leaves the mean as it was', () => {
+  const running = new RunningMean(3);
+  expect(() => running.value()).toThrow(expect.objectContaining({ code: 'NO_CONTRIBUTION' }));
+  running.add({ weight: 3, update: Int32Array.of(1, 2, 3) });
+  for (const weight of [0, 2 ** 22 - 2]) {
+    expect(() => running.add({ weight, update: Int32Array.of(9, 9, 9) })).toThrow(/weight/);
+  }
+  expect(() => running.addTo(new Float64Array(4))).toThrow(/3 and 4/);
+  expect([...running.value()]).toEqual([1, 2, 3]);
+});
+
+test('divides as big integers do, up to the largest sums', () => {
+  const largest = fc.integer({ min: -(2 ** 53) + 1, max: 2 ** 53 - 1 });
+  const divisors = fc.integer({ min: 1, max: 2 ** 22 });
+  fc.assert(
+    fc.property(largest, divisors, fc.integer({ min: 0, max: 3 }), (sum, divisor, halves) => {
+      // Near a half, where one rounding too many would show.
+      const near = Math.round(sum / divisor) * divisor + (halves === 0 ? 0 : divisor / 2);
+      for (const dividend of [sum, Math.trunc(near) + halves - 1]) {
+        if (!Number.isSafeInteger(dividend)) continue;
+        const wanted = halfToEven(BigInt(dividend), BigInt(divisor));
+        expect(BigInt(divideHalfToEven(dividend, divisor))).toBe(wanted);
+      }
+    }),
+    { numRuns: 5_000 },
   );
 });
 

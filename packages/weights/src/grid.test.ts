@@ -122,6 +122,42 @@ test('refuses a value that leaves 32 bits of the grid rather than wrapping it', 
   expect(toGrid({ ...update, values: new Int32Array(8).fill(2 ** 10) }, -20)[0]).toBe(2 ** 30);
 });
 
+test('brings every value to the grid as it is, or says that one does not fit', () => {
+  fc.assert(
+    fc.property(
+      widths,
+      fc.array(fc.tuple(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.nat(31)), {
+        minLength: 8,
+        maxLength: 8,
+      }),
+      fc.integer({ min: 0, max: 127 + 20 }),
+      (bits, drawn, shift) => {
+        // Small values as often as large ones, all of the width.
+        const values = drawn.map(([value, less]) => (value >> (32 - bits)) >> less);
+        const exponents = Int8Array.of(gridExponent, Math.min(127, gridExponent + shift));
+        const update = { layout, bits, exponents, values: Int32Array.from(values) };
+        const factor = 2 ** ((exponents[1] as number) - gridExponent);
+        const wanted = values.map((value, i) => (i < 5 ? value : value * factor));
+        if (wanted.every((value) => Math.abs(value) < 2 ** 31)) {
+          expect([...toGrid(update, gridExponent)]).toEqual(wanted.map((value) => value + 0));
+        } else {
+          expect(() => toGrid(update, gridExponent)).toThrow(
+            expect.objectContaining({ code: 'OUT_OF_RANGE' }),
+          );
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test('leaves the update as it was', () => {
+  const values = Int32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const update = { layout, bits: 16, exponents: Int8Array.of(-20, -17), values } as const;
+  expect([...toGrid(update, -20)]).toEqual([1, 2, 3, 4, 5, 48, 56, 64]);
+  expect([...values]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
 test('names weights by layout, grid and every integer', () => {
   const grid = Int32Array.of(1, 2, 3, 4, 5, 6, 7, -8);
   const digest = weightsDigest(layout, -20, grid);

@@ -37,6 +37,15 @@ test('reads a Buffer that shares its memory with others', () => {
   expect(decodePayload(layout, pooled)).toEqual(sample);
 });
 
+test.each([8, 16, 32] as const)('keeps nothing of the bytes it read, at %i bits', (bits) => {
+  const values = Int32Array.of(1, -1, 127, -127, 0, 58, -2);
+  const bytes = encodePayload({ ...sample, bits, values });
+  const decoded = decodePayload(layout, bytes);
+  bytes.fill(0);
+  expect(decoded.values).toEqual(values);
+  expect(decoded.exponents).toEqual(sample.exponents);
+});
+
 test('is pinned byte for byte', () => {
   const hex = Buffer.from(encodePayload(sample)).toString('hex');
   expect(hex.slice(0, 32)).toBe('434f4e57011000000200000007000000');

@@ -5,6 +5,7 @@ import type { FindingCode } from '../finding.ts';
 import { type Founding, found } from '../manifest.ts';
 import type { Bundle } from './bundle.ts';
 import { foundingName } from './bundle-index.ts';
+import { counted } from './counted.ts';
 import type { Evidence } from './evidence.ts';
 import type { Answer } from './verdict.ts';
 
@@ -68,7 +69,7 @@ export function checkFounding(evidence: Evidence, answer: Answer): void {
   for (const finding of decisions.findings) if (rosterCodes.has(finding.code)) answer.find(finding);
   const members = founding.manifest.roster.length;
   answer.state(
-    `The study id is that of the founding record, signed by ${author}: ${members} founding members, and ${history.changes.length} changes of the roster that enough of them signed.`,
+    `The study id is that of the founding record, signed by ${author}. It names ${counted(members, 'member')}; then came ${counted(history.changes.length, 'change')} of the roster, signed by enough of them.`,
   );
 }
 

@@ -2,6 +2,7 @@ import type { SiteId } from '@consilium/records';
 import type { FindingCode } from '../finding.ts';
 import { isRemoved } from '../roster.ts';
 import type { Voice } from '../speech.ts';
+import { counted } from './counted.ts';
 import type { Evidence } from './evidence.ts';
 import type { BundleLog } from './read-logs.ts';
 import type { Answer } from './verdict.ts';
@@ -28,7 +29,7 @@ export function checkLogs(evidence: Evidence, answer: Answer): void {
   const named = checkNamedHeads(evidence, answer);
   const records = [...evidence.logs.values()].reduce((sum, { entries }) => sum + entries.length, 0);
   answer.state(
-    `${records} records form ${evidence.logs.size} chains; ${named} log heads that records name were computed again.`,
+    `Followed: ${counted(records, 'record')} in ${counted(evidence.logs.size, 'chain')}. Computed again from the leaves: ${counted(named, 'log head')} that records name.`,
   );
 }
 
@@ -80,7 +81,7 @@ function checkSpeakers({ history: { speeches }, logs }: Evidence, answer: Answer
       const isOpen = i === voices.length - 1 && !isRemoved(member);
       const beyond = isOpen ? 0 : recordsBeyond(voice, logs.get(voice.key));
       if (beyond === 0) continue;
-      const message = `${beyond} records after the end of this key of ${member.name}; they do not count`;
+      const message = `${counted(beyond, 'record')} after the end of this key of ${member.name}, without effect`;
       answer.find({ code: 'STALE_KEY', site: voice.key, index: voice.most, message });
     }
   }
@@ -110,7 +111,7 @@ function checkNamedHeads(evidence: Evidence, answer: Answer): number {
             missing.set(author, { by: log.author, size });
         } else if (!differing.has(log.author)) {
           differing.add(log.author);
-          const message = `it was made from another log of ${author}, at ${size} records`;
+          const message = `it was made from another log of ${author}, at size ${size}`;
           answer.find({ code: 'HEADS_DIFFER', site: log.author, index: record.index, message });
         }
       }
@@ -124,7 +125,7 @@ function checkNamedHeads(evidence: Evidence, answer: Answer): number {
       );
       continue;
     }
-    const message = `${by} had ${size} records of this log, the bundle has ${here}`;
+    const message = `${by} had ${counted(size, 'record')} of this log, the bundle has ${here}`;
     answer.find({ code: 'GAP', site: author, index: here, message });
   }
   return compared;

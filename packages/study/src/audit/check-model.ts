@@ -3,6 +3,7 @@ import type { AuditOptions } from './audit-progress.ts';
 import type { AuditedRound } from './audit-report.ts';
 import { checkNoise } from './check-noise.ts';
 import { checkShownState, readInitial } from './check-weights.ts';
+import { counted } from './counted.ts';
 import type { Evidence } from './evidence.ts';
 import { Lineage } from './lineage.ts';
 import { PayloadPass, payloadsOf } from './payload-pass.ts';
@@ -62,12 +63,12 @@ export async function checkModel(
   const payloads = payloadsOf(evidence, keptBytes);
   const { read } = pass;
   answers.payloads.state(
-    `${read.payloads} payloads of ${read.bytes} bytes in all have the digests that records name, and hold integers on the study’s grid, so that every value is finite.`,
+    `Read: ${counted(read.payloads, 'payload')}, ${counted(read.bytes, 'byte')} in all. Demanded of each: the digest that its record names, the study’s layout, and integers on its grid, so that every value is finite.`,
   );
   await checkNoise(evidence, pass, peakOf(evidence, initial), answers, payloads);
   if (pass.lacking > 0) {
     answers.weights.remark(
-      `Computed without ${pass.lacking} updates whose payloads are not in the bundle.`,
+      `Computed without what is not in the bundle: the payload of ${counted(pass.lacking, 'update')}.`,
     );
   }
   answerWeights(evidence, answers, rounds, saturated);
@@ -95,11 +96,11 @@ function answerWeights(
     weights.find({ code: 'WRONG_WEIGHTS', ...at, message });
   }
   if (saturated > 0) {
-    const message = `${saturated} weights held at 32 bits of the grid`;
+    const message = `${counted(saturated, 'weight')} held at 32 bits of the grid`;
     weights.find({ code: 'WEIGHTS_SATURATED', ...at, message });
   }
   weights.state(
-    `The initial weights and the weighted means of ${decisions.updates.length} updates in ${rounds.length - 1} rounds were summed again, as integers: state ${computed}.`,
+    `Summed again, as integers: the initial weights and the weighted means of ${counted(decisions.updates.length, 'update')} in ${counted(rounds.length - 1, 'round')}. They make state ${computed}.`,
   );
 }
 

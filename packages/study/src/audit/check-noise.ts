@@ -1,5 +1,6 @@
 import { decodePayload, toGrid } from '@consilium/weights';
 import type { BlobReader } from '../sum.ts';
+import { counted } from './counted.ts';
 import { type Evidence, nameOf } from './evidence.ts';
 import {
   falseAlarm,
@@ -47,13 +48,13 @@ export async function checkNoise(
   }
   if (tooWeak > 0) {
     answers.noise.remark(
-      `${tooWeak} pairs of updates hold too little noise beside what gradients may be to tell shared noise from like patients; of them only equal payloads would be seen.`,
+      `Not told of ${counted(tooWeak, 'pair')} of updates: whether they share noise. It is too weak beside what gradients may be to tell that from like patients; equal payloads alone would be seen.`,
     );
   }
   const sites = new Set(noises.map(({ update }) => update.site)).size;
   const tests = noises.length * (1 + testsOfUpdate(terms)) + sites + 1;
   answers.noise.state(
-    `${noises.length} private updates of ${terms.coordinates} trained values were tested against the noise that the manifest implies, and ${compared} pairs for shared noise. An honest study fails one of these ${tests} tests with a probability of at most ${(tests * falseAlarm).toPrecision(2)}.`,
+    `Tested against the noise that the manifest implies: ${counted(noises.length, 'private update')} of ${counted(terms.coordinates, 'trained value')} each; for shared noise: ${counted(compared, 'pair')}. An honest study fails one of these ${counted(tests, 'test')} with a probability of at most ${(tests * falseAlarm).toPrecision(2)}.`,
   );
 }
 
@@ -104,7 +105,7 @@ function checkFloors(
   for (const [site, ofSite] of bySite) {
     const short = siteShortfall(terms, ofSite, floatError);
     if (short === null || ofSite.length < 2) continue;
-    const message = `all ${ofSite.length} updates of ${nameOf(evidence, site)} together: each ${saying(short)}`;
+    const message = `all ${counted(ofSite.length, 'update')} of ${nameOf(evidence, site)} together: each ${saying(short)}`;
     answer.find({ code: 'NOISE_FLOOR', site, index: null, message });
   }
 }

@@ -1,4 +1,5 @@
 import type { FindingCode } from '../finding.ts';
+import { counted } from './counted.ts';
 import type { Evidence } from './evidence.ts';
 import type { Answer } from './verdict.ts';
 
@@ -23,7 +24,7 @@ export function checkUpdates({ decisions, history }: Evidence, answer: Answer): 
   const rounds = new Set(updates.map(({ round }) => round)).size;
   const sites = new Set(updates.map(({ site }) => site)).size;
   answer.state(
-    `${updates.length} updates of ${sites} sites in ${rounds} rounds count, and ${evaluations.length} evaluations, of ${history.speeches.length} members.`,
+    `What counts: ${counted(updates.length, 'update')} of ${counted(sites, 'site')} in ${counted(rounds, 'round')}, and ${counted(evaluations.length, 'evaluation')}, by ${counted(history.speeches.length, 'member')}.`,
   );
 }
 
@@ -38,6 +39,6 @@ export function checkPrivacy({ decisions, founding }: Evidence, answer: Answer):
   }
   const spent = [...decisions.spending.values()].map(({ epsilon }) => epsilon);
   answer.state(
-    `Composed again from the reservations of ${spent.length} trainers, by Rényi differential privacy at δ = ${privacy.delta}: ε is at most ${Math.max(0, ...spent).toFixed(3)}, the cap is ${privacy.epsilon}.`,
+    `Composed again from the reservations of ${counted(spent.length, 'trainer')}, by Rényi differential privacy at δ = ${privacy.delta}: ε is at most ${Math.max(0, ...spent).toFixed(3)}, the cap is ${privacy.epsilon}.`,
   );
 }

@@ -11,6 +11,7 @@ import { logKeyOf, verifyNote, witnessKeyOf } from '../log-name.ts';
 import { isRemoved } from '../roster.ts';
 import type { Speech } from '../speech.ts';
 import { checkpointFileName } from './bundle-index.ts';
+import { counted } from './counted.ts';
 import { type Evidence, nameOf } from './evidence.ts';
 import type { Answer } from './verdict.ts';
 
@@ -38,7 +39,7 @@ export async function checkWitnesses(evidence: Evidence, answer: Answer): Promis
     if (checkpoint === null) continue;
     const { size } = checkpoint;
     if (name !== checkpointFileName(author, size)) {
-      const message = `${name} is a checkpoint of ${size} records`;
+      const message = `${name} is a checkpoint of ${counted(size, 'record')}`;
       answer.find({ code: 'BAD_CHECKPOINT', site: author, index: null, message });
     }
     const cosigners = cosignersOf(evidence, author, checkpoint, answer);
@@ -56,11 +57,11 @@ export async function checkWitnesses(evidence: Evidence, answer: Answer): Promis
   const unwitnessed = checkQuorum(evidence, watched, answer);
   if (unwitnessed > 0) {
     answer.remark(
-      `${unwitnessed} records at the ends of logs are not witnessed yet; no update in the model is among them, unless a finding says so.`,
+      `Not witnessed yet, at the ends of logs: ${counted(unwitnessed, 'record')}. No update in the model is among them, unless a finding says so.`,
     );
   }
   answer.state(
-    `${notes} checkpoints with their cosignatures were verified; ${quorum} other members have to cosign.`,
+    `Verified, with all cosignatures: ${counted(notes, 'checkpoint')}. Members that have to cosign, beside the author: ${quorum}.`,
   );
 }
 
@@ -78,12 +79,12 @@ function openedNote(
     if (size > records.length) {
       // What stands there and cannot be opened is found elsewhere.
       if (entries.length >= size) return null;
-      const message = `the key signed a log of ${size} records, the bundle has ${records.length}`;
+      const message = `the key signed a log of ${counted(size, 'record')}, the bundle has ${records.length}`;
       answer.find({ code: 'GAP', site: author, index: records.length, message });
       return null;
     }
     if (size > 0 && roots[size - 1] !== Buffer.from(root).toString('hex')) {
-      const message = `the key signed another log of ${size} records than the bundle shows`;
+      const message = `the key signed another log of ${counted(size, 'record')} than the bundle shows`;
       answer.find({ code: 'CHECKPOINT_DIFFERS', site: author, index: size - 1, message });
       return null;
     }
@@ -122,7 +123,7 @@ function cosigned(
     return last ?? null;
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
-    const message = `a cosignature at ${checkpoint.size} records in the name of ${witness}: ${error.message}`;
+    const message = `a cosignature at size ${checkpoint.size} in the name of ${witness}: ${error.message}`;
     answer.find({ code: 'BAD_COSIGNATURE', site: author, index: checkpoint.size - 1, message });
     return null;
   }
@@ -154,7 +155,7 @@ function checkQuorum(
     behind += Math.max(0, records.length - size);
     const [first, ...others] = (updates.get(key) ?? []).filter(({ index }) => index >= size);
     if (first === undefined) continue;
-    const message = `${1 + others.length} updates of ${nameOf(evidence, key)} are in the model and not under a checkpoint that ${wanted} others cosigned; the newest has ${cosigners}`;
+    const message = `in the model, and not under a checkpoint that ${counted(wanted, 'other')} cosigned: ${counted(1 + others.length, 'update')} of ${nameOf(evidence, key)}; the newest checkpoint has ${counted(cosigners, 'cosigner')}`;
     answer.find({ code: 'MISSING_QUORUM', site: key, index: first.index, message });
   }
   return behind;

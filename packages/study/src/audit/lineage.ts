@@ -2,6 +2,7 @@ import { weightsDigest } from '@consilium/weights';
 import type { AcceptedUpdate } from '../decide.ts';
 import { type BlobReader, RoundSum } from '../sum.ts';
 import { type Claim, claimsOf, type StandingPoint, StandingPoints } from './claims.ts';
+import { counted } from './counted.ts';
 import type { Evidence } from './evidence.ts';
 import { waysToLack } from './late-payloads.ts';
 import type { Answer } from './verdict.ts';
@@ -81,16 +82,16 @@ export class Lineage {
     const checked = this.#claims.length - this.#unknown;
     if (this.#late > 0) {
       answer.remark(
-        `${this.#late} of them were made while payloads that the records name had not arrived yet, which the rules allow.`,
+        `Made while payloads that the records name had not arrived yet, which the rules allow: ${counted(this.#late, 'state')} of them.`,
       );
     }
     if (this.#unknown > 0) {
       answer.remark(
-        `${this.#unknown} states could not be computed, because the bundle does not show the logs that they were made from.`,
+        `Not computed, because the bundle does not show the logs that they were made from: ${counted(this.#unknown, 'state')}.`,
       );
     }
     answer.state(
-      `${checked} states that records name, as the base of an update or as what was evaluated, were computed again from the logs that their authors held.`,
+      `Computed again from the logs that their authors held: ${counted(checked, 'state')} that records name, as the base of an update or as what was evaluated.`,
     );
   }
 

@@ -3,7 +3,7 @@ import { type NoiseTerms, updateStdDev } from './noise-terms.ts';
 import type { UpdateNoise } from './update-noise.ts';
 
 /** With at most this probability an honest update, or an honest site, fails one test. */
-export const falseAlarm = 1e-6;
+export const falseAlarm = 0.000_001;
 /** Tensors with fewer values are not looked at by themselves: hardly anything could be told. */
 const leastCoordinates = 1_000;
 

@@ -9,6 +9,7 @@ import {
 import type { AuditFinding } from './audit-finding.ts';
 import type { Bundle } from './bundle.ts';
 import { authorOfName } from './bundle-index.ts';
+import { counted } from './counted.ts';
 import { decodeLogFile } from './log-file.ts';
 import type { Answer } from './verdict.ts';
 
@@ -53,7 +54,7 @@ export async function readLogs(bundle: Bundle, answer: Answer): Promise<BundleLo
     }
   }
   answer.state(
-    `${records} records in ${logs.size} logs were opened: canonical bytes, and a strict Ed25519 signature by the author.`,
+    `Opened: ${counted(records, 'record')} in ${counted(logs.size, 'log')}. Demanded of each: its one form in bytes, and a strict Ed25519 signature by its author.`,
   );
   return { logs, forks };
 }

@@ -1,4 +1,5 @@
 import type { AuditedMember, AuditReport } from './audit-report.ts';
+import { counted } from './counted.ts';
 import { contributionOf, outcomeOf, placeOf, privacyWords, statusWords } from './report-text.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -29,7 +30,7 @@ ${row('Study', escaped(study.name))}
 ${row('Study id', code(study.id))}
 ${row('Privacy', escaped(privacyWords(report)))}
 ${row('State', code(state.digest))}
-${row('Bundle', `${bundle.bytes} bytes in ${bundle.files} files, ${bundle.payloads ? 'with' : 'without'} payloads`)}
+${row('Bundle', `${bundle.bytes} bytes in ${counted(bundle.files, 'file')}, ${bundle.payloads ? 'with' : 'without'} payloads`)}
 </table>
 <p class="outcome">${escaped(outcomeOf(report))}</p>
 <h2>Who contributed what</h2>
@@ -51,7 +52,7 @@ ${beyond.map((text) => `<li>${escaped(text)}</li>`).join('\n')}
 
 function memberRow(member: AuditedMember): string {
   const { name, role, patients, keys, isRemoved } = member;
-  const declared = role === 'trainer' ? `, ${patients} patients declared` : '';
+  const declared = role === 'trainer' ? `, ${counted(patients, 'patient')} declared` : '';
   const cells = [
     escaped(name),
     `${role}${declared}${isRemoved ? ', removed' : ''}`,

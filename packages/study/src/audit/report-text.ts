@@ -1,5 +1,6 @@
 import type { AuditFinding } from './audit-finding.ts';
 import type { AuditedMember, AuditReport } from './audit-report.ts';
+import { counted } from './counted.ts';
 import type { Verdict, VerdictStatus } from './verdict.ts';
 
 /** A status as people read it. */
@@ -35,19 +36,22 @@ export function reportText(report: AuditReport): string {
 /** The outcome in one sentence. */
 export function outcomeOf({ isSound, verdicts, bundle }: AuditReport): string {
   const count = verdicts.reduce((sum, { findings }) => sum + findings.length, 0);
-  if (!isSound) return `${count} findings: what is named below does not hold.`;
+  if (!isSound) return `${counted(count, 'finding')}: what is named below does not hold.`;
   const open = verdicts.filter(({ status }) => status === 'not-checked').length;
   if (open === 0) return 'Nothing was found, and every question was answered.';
   const why = bundle.payloads ? '' : ' The bundle has no payloads.';
-  return `Nothing was found; ${open} of ${verdicts.length} questions were not answered, see why below.${why}`;
+  return `Nothing was found. Not answered: ${open} of ${verdicts.length} questions, see why below.${why}`;
 }
 
 /** What a member gave, for people. */
 export function contributionOf({ rounds, evaluations, spent }: AuditedMember): string {
   const updates =
-    rounds.length === 0 ? 'no updates' : `updates of ${rounds.length} rounds (${ranges(rounds)})`;
-  const privacy = spent === null ? '' : `, ε ${spent.epsilon.toFixed(3)} in ${spent.steps} steps`;
-  return `${updates}, ${evaluations} evaluations${privacy}`;
+    rounds.length === 0
+      ? 'no updates'
+      : `updates of ${counted(rounds.length, 'round')} (${ranges(rounds)})`;
+  const privacy =
+    spent === null ? '' : `, ε ${spent.epsilon.toFixed(3)} in ${counted(spent.steps, 'step')}`;
+  return `${updates}, ${counted(evaluations, 'evaluation')}${privacy}`;
 }
 
 /** Where a finding stands, for people. */
@@ -65,7 +69,7 @@ function heading(report: AuditReport): string[] {
     `  id       ${study.id}`,
     `  privacy  ${privacyWords(report)}`,
     `  state    ${state.digest}`,
-    `  bundle   ${bundle.bytes} bytes in ${bundle.files} files, ${bundle.payloads ? 'with' : 'WITHOUT'} payloads`,
+    `  bundle   ${bundle.bytes} bytes in ${counted(bundle.files, 'file')}, ${bundle.payloads ? 'with' : 'WITHOUT'} payloads`,
     '',
     ...wrapped(`OUTCOME  ${outcomeOf(report)}`, '', '         '),
   ];
@@ -81,7 +85,7 @@ export function privacyWords({ study }: AuditReport): string {
 
 function memberLines(member: AuditedMember): string[] {
   const { name, role, patients, site, keys, isRemoved } = member;
-  const declared = role === 'trainer' ? `, ${patients} patients declared` : '';
+  const declared = role === 'trainer' ? `, ${counted(patients, 'patient')} declared` : '';
   return [
     `  ${name}: ${role}${declared}${isRemoved ? ', REMOVED' : ''}`,
     ...wrapped(contributionOf(member), '      ', '      '),
