@@ -6,7 +6,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..', '..');
-const guides = ['hospital', 'founder', 'researcher', 'data-protection'] as const;
+const guides = ['hospital', 'founder', 'researcher', 'auditor', 'data-protection'] as const;
 
 /** A command as `node/src/commands/command.ts` has it. */
 interface Command {
@@ -46,6 +46,8 @@ const commandFiles: Readonly<Record<string, readonly [file: string, name: string
   'state list': ['state-list', 'stateList'],
   'state diff': ['state-diff', 'stateDiff'],
   'model export': ['model-export', 'modelExport'],
+  'audit export': ['audit-export', 'auditExport'],
+  'audit verify': ['audit-verify', 'auditVerify'],
   'token create': ['token-create', 'tokenCreate'],
   'config print': ['config-print', 'configPrint'],
 };

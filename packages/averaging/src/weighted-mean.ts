@@ -58,18 +58,26 @@ export class RunningMean {
 
   /** The mean of what was added so far. @throws {AveragingError} `NO_CONTRIBUTION`. */
   value(): Int32Array {
-    const [sums, total] = [this.#sums, this.#checkedTotal()];
-    const mean = new Int32Array(sums.length);
-    for (let i = 0; i < sums.length; i++) mean[i] = divideHalfToEven(sums[i] as number, total);
-    return mean;
+    const mean = new Float64Array(this.#sums.length);
+    this.addTo(mean);
+    return new Int32Array(mean);
   }
 
   /** Adds the mean of what was added so far to `values`, which are as many. @throws {AveragingError} `NO_CONTRIBUTION`, `LENGTH_MISMATCH`. */
   addTo(values: Float64Array): void {
-    const [sums, total] = [this.#sums, this.#checkedTotal()];
+    const [sums, total] = [this.#sums, this.#total];
+    if (total === 0) throw new AveragingError('NO_CONTRIBUTION', 'nothing to average');
     if (values.length !== sums.length) throw lengthMismatch(sums.length, values.length);
+    // Sums are below total · 2^31: almost always none can be too large for the short way.
+    if (total * 2 ** 31 > exactlyMultiplied) {
+      for (let i = 0; i < sums.length; i++) {
+        values[i] = (values[i] as number) + divideHalfToEven(sums[i] as number, total);
+      }
+      return;
+    }
+    const inverse = 1 / total;
     for (let i = 0; i < sums.length; i++) {
-      values[i] = (values[i] as number) + divideHalfToEven(sums[i] as number, total);
+      values[i] = (values[i] as number) + nearest(sums[i] as number, total, inverse);
     }
   }
 
@@ -77,11 +85,6 @@ export class RunningMean {
   clear(): void {
     this.#sums.fill(0);
     this.#total = 0;
-  }
-
-  #checkedTotal(): number {
-    if (this.#total > 0) return this.#total;
-    throw new AveragingError('NO_CONTRIBUTION', 'nothing to average');
   }
 }
 
@@ -91,15 +94,21 @@ function lengthMismatch(wanted: number, got: number): AveragingError {
 
 /** The nearest integer to dividend ÷ divisor, of two the even one. Exact for integers |dividend| ≤ 2^53 and 0 < divisor ≤ 2^22. */
 export function divideHalfToEven(dividend: number, divisor: number): number {
-  if (dividend > exactlyMultiplied || dividend < -exactlyMultiplied) {
-    return divideByRemainder(dividend, divisor);
-  }
-  // Off by one at most; its multiple is below 2^53 and does not round, so that the rest is exact. Much faster than `%`.
-  const quotient = Math.floor(dividend / divisor + 0.5);
+  const isSmall = dividend <= exactlyMultiplied && dividend >= -exactlyMultiplied;
+  return isSmall ? nearest(dividend, divisor, 1 / divisor) : divideByRemainder(dividend, divisor);
+}
+
+/**
+ * {@link divideHalfToEven} for |dividend| ≤ 2^52 and |dividend ÷ divisor| ≤ 2^50, much faster than by `%`: the quotient is off by one at most, its multiple is below 2^53 and does
+ * not round, so that the rest is exact and tells.
+ */
+function nearest(dividend: number, divisor: number, inverse: number): number {
+  const quotient = Math.floor(dividend * inverse + 0.5);
   const twice = 2 * (dividend - quotient * divisor);
   if (twice < divisor && twice > -divisor) return quotient;
   const isTie = twice === divisor || twice === -divisor;
-  return isTie && quotient % 2 === 0 ? quotient : quotient + Math.sign(twice);
+  if (isTie && Math.floor(quotient / 2) === quotient / 2) return quotient;
+  return twice > 0 ? quotient + 1 : quotient - 1;
 }
 
 const exactlyMultiplied = 2 ** 52;

@@ -85,10 +85,14 @@ function pairsOf(noises: readonly UpdateNoise[]): [UpdateNoise, UpdateNoise][] {
   );
 }
 
-function estimated(one: UpdateNoise, other: UpdateNoise): number {
-  let product = 0;
-  for (let i = 0; i < one.sketch.length; i++) {
-    product += (one.sketch[i] as number) * (other.sketch[i] as number);
+/** The correlation of two updates, by their sketches. */
+function estimated({ sketch: a }: UpdateNoise, { sketch: b }: UpdateNoise): number {
+  let [product, ofA, ofB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i] as number, b[i] as number];
+    product += x * y;
+    ofA += x * x;
+    ofB += y * y;
   }
-  return product / Math.sqrt(one.squares * other.squares);
+  return product / Math.sqrt(ofA * ofB);
 }

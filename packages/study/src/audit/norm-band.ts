@@ -3,7 +3,7 @@ import { type NoiseTerms, updateStdDev } from './noise-terms.ts';
 import type { UpdateNoise } from './update-noise.ts';
 
 /** A site may have more patients than it declares, since it declares a rounded number; no more than this many times. */
-export const cohortAllowance = 2;
+const cohortAllowance = 2;
 
 /**
  * The largest norm that the gradients of an update can have had, apart from noise, but for the given probability.
