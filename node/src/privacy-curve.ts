@@ -25,6 +25,7 @@ export function privacyCurve({ policy, curve }: PrivacyForecast): string {
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>ε against rounds for profile ${policy.profile}, and its cap</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     label(
       width / 2,

@@ -5,7 +5,7 @@ import {
   type VerifiedRecord,
 } from '@consilium/records';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { replay, StudyFold, type StudyState } from './replay.ts';
+import { replay, type StudyState } from './replay.ts';
 import { ChangingStudy, inOrder } from './roster-fixture.ts';
 
 /** Sites 0, 1 and 2 train with 30, 10 and 20 patients, 3 validates, 4 observes: four have a say, and three of them are needed. */
