@@ -26,7 +26,7 @@ test('fills in every default, so that what runs can be read', async () => {
     data: { train: null, test: null },
     compute: { provider: 'cpu', threads: 1 },
     training: { payloadBits: 16 },
-    evaluation: { everyRounds: 5 },
+    evaluation: { everyRounds: 1 },
     log: { level: 'info' },
   });
 });

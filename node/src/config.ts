@@ -74,7 +74,7 @@ const configSchema = z.strictObject({
   evaluation: z
     .strictObject({
       /** Evaluate after every n-th round, and after the last. 0: after the last only. */
-      everyRounds: z.int().min(0).default(5),
+      everyRounds: z.int().min(0).default(1),
     })
     .prefault({}),
   log: z
