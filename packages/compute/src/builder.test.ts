@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createGraph, type GraphBuilder, type Value } from './builder.ts';
+import { createGraph, type GraphBuilder } from './builder.ts';
 import { layoutOf } from './graph.ts';
+import type { Value } from './graph-assembly.ts';
 
 const shape = [2, 4, 6, 8];
 
@@ -87,7 +88,7 @@ describe('names the layer and what is wrong with it', () => {
     [
       'squares that do not tile',
       (g, x) => g.maxPool2d(x, 4),
-      'maxPool2d #1: squares of 4 do not tile an image of 6×8',
+      'maxPool2d #1: windows of 4 do not tile an image of 6×8',
     ],
     [
       'unequal images to join',

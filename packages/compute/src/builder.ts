@@ -1,126 +1,25 @@
-import { ComputeError } from './error.ts';
-import {
-  type DiceOver,
-  type Graph,
-  type GraphNode,
-  type GraphOutput,
-  imageShape,
-  type Operation,
-  type Shape,
-} from './graph.ts';
-import { checkCount, checkEqual, checkShape, fail } from './shape-check.ts';
-
-/** A tensor in a graph under construction. Only the builder that made it accepts it. */
-export interface Value {
-  readonly node: number;
-  readonly name: string;
-  readonly shape: Shape;
-}
-
-/** Every layer may be named; without a name it takes its parameter's, or operator and number. */
-export interface LayerOptions {
-  readonly name?: string;
-}
+import { type DiceOver, type FocalGeometry, gridShape, type Shape } from './graph.ts';
+import type { LayerOptions, Value } from './graph-assembly.ts';
+import { ImageLayers } from './image-layers.ts';
+import { checkEqual, checkGrid, checkPositive, fail } from './shape-check.ts';
 
 /**
- * Builds a {@link Graph} layer by layer. Images are NCHW.
+ * Builds a {@link Graph} layer by layer. Images are [samples, channels, height, width], or with depth before height.
  *
  * Each method checks shapes at once and throws {@link ComputeError} `BAD_GRAPH` with the layer's name in the message.
- * Parameters created first come first in the weight vector.
+ * Parameters created first come first in the weight vector. No layer looks from one sample of a batch at another.
  */
-export class GraphBuilder {
-  readonly #nodes: GraphNode[] = [];
-  readonly #inputs: number[] = [];
-  readonly #parameters: number[] = [];
-  readonly #outputs: GraphOutput[] = [];
-  readonly #names = new Set<string>(['gradient']);
-
-  /** A tensor given at every run. Names are unique among inputs, parameters and outputs; `gradient` is taken. */
-  input(name: string, shape: Shape): Value {
-    const value = this.#source('input', name, shape);
-    this.#inputs.push(value.node);
-    return value;
-  }
-
-  /** A trained tensor. A name that starts with `site/` marks it as the site's own (see @consilium/weights). */
-  parameter(name: string, shape: Shape): Value {
-    const value = this.#source('parameter', name, shape);
-    this.#parameters.push(value.node);
-    return value;
-  }
-
-  /** A tensor of one repeated value. */
-  constant(value: number, shape: Shape = []): Value {
-    const name = `constant ${value}`;
-    checkShape(name, shape);
-    if (!Number.isFinite(value)) fail(name, 'the value is not finite');
-    return this.#push({ op: 'constant', inputs: [], value }, shape, { name });
-  }
-
-  /**
-   * Cross-correlation of `x` [N, C, H, W] with `w` [O, C, K, K], and `b` [O] added where given, to
-   * [N, O, ⌊(H + 2·padding − K) / stride⌋ + 1, …]. Default stride 1, padding ⌊K / 2⌋ (keeps the size for odd K).
-   */
-  conv2d(
-    x: Value,
-    w: Value,
-    b?: Value | null,
-    options: LayerOptions & { stride?: number; padding?: number } = {},
-  ): Value {
-    const name = options.name ?? `conv2d ${w.name}`;
-    const [n, channels, height, width] = imageShape(this.#own(name, x).shape, name);
-    const [out, inner, kernel, kernelWidth] = imageShape(this.#own(name, w).shape, name);
-    const { stride = 1, padding = kernel >> 1 } = options;
-    if (inner !== channels) {
-      fail(name, `the weight takes ${inner} channels, the input has ${channels}`);
-    }
-    if (kernel !== kernelWidth) fail(name, `the kernel ${kernel}×${kernelWidth} is not square`);
-    checkCount(name, 'stride', stride, 1);
-    checkCount(name, 'padding', padding, 0);
-    if (padding >= kernel) fail(name, `padding ${padding} is not below the kernel's ${kernel}`);
-    if (Math.min(height, width) + 2 * padding < kernel) {
-      fail(name, `the padded image is smaller than the kernel ${kernel}`);
-    }
-    if (b) checkEqual(name, 'bias', this.#own(name, b).shape, [out]);
-    const resized = (size: number): number =>
-      Math.floor((size + 2 * padding - kernel) / stride) + 1;
-    return this.#push(
-      { op: 'conv2d', inputs: b ? [x.node, w.node, b.node] : [x.node, w.node], stride, padding },
-      [n, out, resized(height), resized(width)],
-      { name },
-    );
-  }
-
-  /**
-   * Normalises every sample's groups of neighbouring channels to mean 0 and variance 1 (plus `epsilon`, default
-   * 1e-5, inside the root), then `· scale + shift`, both [C]. Scale and shift may be any values of the graph,
-   * so that a shared one and a site's own can be added first.
-   * @see Wu and He 2018, Group Normalization
-   */
-  groupNorm(
-    x: Value,
-    scale: Value,
-    shift: Value,
-    groups: number,
-    options: LayerOptions & { epsilon?: number } = {},
-  ): Value {
-    const name = options.name ?? `groupNorm ${scale.name}`;
-    const { epsilon = 1e-5 } = options;
-    const [, channels] = imageShape(this.#own(name, x).shape, name);
-    checkEqual(name, 'scale', this.#own(name, scale).shape, [channels]);
-    checkEqual(name, 'shift', this.#own(name, shift).shape, [channels]);
-    checkCount(name, 'groups', groups, 1);
-    if (channels % groups !== 0) {
-      fail(name, `${channels} channels do not divide into ${groups} groups`);
-    }
-    if (!(epsilon > 0 && epsilon < Infinity)) fail(name, `epsilon ${epsilon} is not positive`);
-    const inputs = [x.node, scale.node, shift.node] as const;
-    return this.#push({ op: 'groupNorm', inputs, groups, epsilon }, x.shape, { name });
-  }
-
+export class GraphBuilder extends ImageLayers {
   /** max(x, 0); its gradient at 0 is 0. */
   relu(x: Value, options: LayerOptions = {}): Value {
     return this.#unary('relu', x, options);
+  }
+
+  /** x where positive, `slope`·x elsewhere, 0 < slope < 1; its gradient at 0 is the slope. */
+  leakyRelu(x: Value, slope = 0.01, options: LayerOptions = {}): Value {
+    const name = options.name ?? this.nextName('leakyRelu');
+    if (!(slope > 0 && slope < 1)) fail(name, `the slope ${slope} is not within 0 and 1`);
+    return this.push({ op: 'leakyRelu', inputs: [this.own(name, x).node], slope }, x.shape, name);
   }
 
   /** x · sigmoid(x). */
@@ -133,68 +32,50 @@ export class GraphBuilder {
     return this.#unary('sigmoid', x, options);
   }
 
-  /** The largest of every `size`×`size` square, which tile the image. Among equals, each gets the same share of the gradient. */
-  maxPool2d(x: Value, size = 2, options: LayerOptions = {}): Value {
-    return this.#pool('maxPool2d', x, size, options);
-  }
-
-  /** The mean of every `size`×`size` square, which tile the image. */
-  avgPool2d(x: Value, size = 2, options: LayerOptions = {}): Value {
-    return this.#pool('avgPool2d', x, size, options);
-  }
-
-  /** Repeats every pixel `factor`×`factor` times (nearest neighbour). */
-  upsample2d(x: Value, factor = 2, options: LayerOptions = {}): Value {
-    const name = options.name ?? this.#nextName('upsample2d');
-    const [n, c, h, w] = imageShape(this.#own(name, x).shape, name);
-    checkCount(name, 'factor', factor, 1);
-    return this.#push(
-      { op: 'upsample2d', inputs: [x.node], factor },
-      [n, c, h * factor, w * factor],
-      { name },
-    );
+  /** exp(x) over its sum along the channels, for every pixel, or every row of features. */
+  softmax(x: Value, options: LayerOptions = {}): Value {
+    const name = options.name ?? this.nextName('softmax');
+    gridShape(this.own(name, x).shape, name);
+    return this.#unary('softmax', x, { ...options, name });
   }
 
   /**
-   * Twice the height and width by linear interpolation between pixel centres, edges repeated (what other libraries call
-   * bilinear with `align_corners` off).
+   * Sets each value to 0 with probability `rate`, in [0, 1), and divides the others by 1 − rate. Which ones is a pure function of the
+   * layer's place in the graph and of `seed`, a scalar input that holds a whole number below 2^24: the same on every engine. For inference
+   * the layer is left out of the graph.
+   * @see Srivastava et al. 2014, Dropout
    */
-  upsampleBilinear2d(x: Value, options: LayerOptions = {}): Value {
-    const name = options.name ?? this.#nextName('upsampleBilinear2d');
-    const [n, c, h, w] = imageShape(this.#own(name, x).shape, name);
-    const inputs = [x.node] as const;
-    return this.#push({ op: 'upsampleBilinear2d', inputs }, [n, c, 2 * h, 2 * w], { name });
+  dropout(x: Value, seed: Value, rate: number, options: LayerOptions = {}): Value {
+    const name = options.name ?? this.nextName('dropout');
+    checkEqual(name, 'seed', this.own(name, seed).shape, []);
+    this.checkInput(name, 'the seed', seed);
+    if (!(rate >= 0 && rate < 1)) fail(name, `the rate ${rate} is not in [0, 1)`);
+    const inputs = [this.own(name, x).node, seed.node] as const;
+    return this.push({ op: 'dropout', inputs, rate, stream: this.size }, x.shape, name);
   }
 
-  /** Joins images of equal size along their channels, in the order given. */
-  concat(values: readonly Value[], options: LayerOptions = {}): Value {
-    const name = options.name ?? this.#nextName('concat');
-    const [first] = values;
-    if (first === undefined) return fail(name, 'there is nothing to join');
-    const [n, , h, w] = imageShape(first.shape, name);
-    let channels = 0;
-    for (const value of values) {
-      const c = imageShape(this.#own(name, value).shape, name)[1];
-      checkEqual(name, value.name, value.shape, [n, c, h, w]);
-      channels += c;
+  /** `x` [N, F] times `w` [O, F] transposed, and `b` [O] added where given: [N, O]. */
+  dense(x: Value, w: Value, b?: Value | null, options: LayerOptions = {}): Value {
+    const name = options.name ?? `dense ${w.name}`;
+    const [n, features] = this.#matrix(name, x, 'the input');
+    const [out, inner] = this.#matrix(name, w, 'the weight');
+    if (inner !== features) {
+      fail(name, `the weight takes ${inner} features, the input has ${features}`);
     }
-    const inputs = values.map(({ node }) => node);
-    return this.#push({ op: 'concat', inputs }, [n, channels, h, w], { name });
+    if (b) checkEqual(name, 'bias', this.own(name, b).shape, [out]);
+    const inputs = b ? ([x.node, w.node, b.node] as const) : ([x.node, w.node] as const);
+    return this.push({ op: 'dense', inputs }, [n, out], name);
   }
 
-  /** The channels from `from` up to but without `to`. */
-  sliceChannels(x: Value, from: number, to: number, options: LayerOptions = {}): Value {
-    const name = options.name ?? this.#nextName('sliceChannels');
-    const [n, c, h, w] = imageShape(this.#own(name, x).shape, name);
-    checkCount(name, 'from', from, 0);
-    checkCount(name, 'to', to, from + 1);
-    if (to > c) fail(name, `channels up to ${to} of ${c}`);
-    return this.#push({ op: 'sliceChannels', inputs: [x.node], from, to }, [n, to - from, h, w], {
-      name,
-    });
+  /** Every sample's values as one row, [N, …]: the form that {@link dense} takes. */
+  flatten(x: Value, options: LayerOptions = {}): Value {
+    const name = options.name ?? this.nextName('flatten');
+    const [n, c, spatial] = gridShape(this.own(name, x).shape, name);
+    const features = spatial.reduce((product, size) => product * size, c);
+    return this.push({ op: 'reshape', inputs: [x.node] }, [n, features], name);
   }
 
-  /** a + b, of equal shapes. */
+  /** a + b value by value, of equal shapes. */
   add(a: Value, b: Value, options: LayerOptions = {}): Value {
     return this.#binary('add', a, b, options);
   }
@@ -206,22 +87,21 @@ export class GraphBuilder {
 
   /** x · factor, a fixed number. */
   scale(x: Value, factor: number, options: LayerOptions = {}): Value {
-    const name = options.name ?? this.#nextName('scale');
-    this.#own(name, x);
+    const name = options.name ?? this.nextName('scale');
     if (!Number.isFinite(factor)) fail(name, `the factor is ${factor}`);
-    return this.#push({ op: 'scale', inputs: [x.node], factor }, x.shape, { name });
+    return this.push({ op: 'scale', inputs: [this.own(name, x).node], factor }, x.shape, name);
   }
 
   /** The sum of all values, a scalar. */
   sum(x: Value, options: LayerOptions = {}): Value {
-    const name = options.name ?? this.#nextName('sum');
-    return this.#push({ op: 'sum', inputs: [this.#own(name, x).node] }, [], { name });
+    const name = options.name ?? this.nextName('sum');
+    return this.push({ op: 'sum', inputs: [this.own(name, x).node] }, [], name);
   }
 
   /** The mean of all values, a scalar. */
   mean(x: Value, options: LayerOptions = {}): Value {
-    const name = options.name ?? this.#nextName('mean');
-    return this.#push({ op: 'mean', inputs: [this.#own(name, x).node] }, [], { name });
+    const name = options.name ?? this.nextName('mean');
+    return this.push({ op: 'mean', inputs: [this.own(name, x).node] }, [], name);
   }
 
   /**
@@ -234,19 +114,51 @@ export class GraphBuilder {
     weight?: Value | null,
     options: LayerOptions = {},
   ): Value {
-    const name = options.name ?? this.#nextName('bceWithLogits');
-    this.#own(name, logits);
-    checkEqual(name, 'target', this.#own(name, target).shape, logits.shape);
-    if (weight) checkEqual(name, 'weight', this.#own(name, weight).shape, logits.shape);
+    const name = options.name ?? this.nextName('bceWithLogits');
+    this.#target(name, logits, target);
+    if (weight) checkEqual(name, 'weight', this.own(name, weight).shape, logits.shape);
     const inputs = weight
       ? ([logits.node, target.node, weight.node] as const)
       : ([logits.node, target.node] as const);
-    return this.#push({ op: 'bceWithLogits', inputs }, [], { name });
+    return this.push({ op: 'bceWithLogits', inputs }, [], name);
+  }
+
+  /**
+   * Cross-entropy of p = sigmoid(logits) against `target` t in [0, 1], weighed by how wrong it still is, then the mean:
+   * α·t·(1 − p)^γ·(−log p) + (1 − α)·(1 − t)·p^γ·(−log(1 − p)), by default α ¼ and γ 2. γ is 0 or at least 1. Stable for any finite logit.
+   * @see Lin et al. 2017, Focal Loss for Dense Object Detection
+   */
+  focalLoss(
+    logits: Value,
+    target: Value,
+    options: LayerOptions & Partial<FocalGeometry> = {},
+  ): Value {
+    const name = options.name ?? this.nextName('focalLoss');
+    const { alpha = 0.25, gamma = 2 } = options;
+    this.#target(name, logits, target);
+    if (!(alpha >= 0 && alpha <= 1)) fail(name, `alpha ${alpha} is not in [0, 1]`);
+    if (!(gamma === 0 || (gamma >= 1 && gamma < Infinity))) {
+      fail(name, `gamma ${gamma} is neither 0 nor at least 1`);
+    }
+    const inputs = [logits.node, target.node] as const;
+    return this.push({ op: 'focalLoss', inputs, alpha, gamma }, [], name);
+  }
+
+  /**
+   * The mean of d² / 2β where |d| < β and |d| − β / 2 elsewhere, with d = x − target; β is 1 by default.
+   * @see Girshick 2015, Fast R-CNN, equation 3
+   */
+  smoothL1Loss(x: Value, target: Value, options: LayerOptions & { beta?: number } = {}): Value {
+    const name = options.name ?? this.nextName('smoothL1Loss');
+    const { beta = 1 } = options;
+    this.#target(name, x, target);
+    checkPositive(name, 'beta', beta);
+    return this.push({ op: 'smoothL1Loss', inputs: [x.node, target.node], beta }, [], name);
   }
 
   /**
    * 1 − (2·Σpt + smooth) / (Σp + Σt + smooth) with p = sigmoid(logits) and t = `target` in [0, 1], both
-   * [N, C, H, W]; summed per channel over the whole batch (`over: 'batch'`, the default) or per channel and sample,
+   * images; summed per channel over the whole batch (`over: 'batch'`, the default) or per channel and sample,
    * then the mean of those losses. In [0, 1]. `smooth` (default 1) keeps an empty target defined.
    * @see Milletari et al. 2016, V-Net
    */
@@ -255,85 +167,36 @@ export class GraphBuilder {
     target: Value,
     options: LayerOptions & { over?: DiceOver; smooth?: number } = {},
   ): Value {
-    const name = options.name ?? this.#nextName('softDiceLoss');
+    const name = options.name ?? this.nextName('softDiceLoss');
     const { over = 'batch', smooth = 1 } = options;
-    imageShape(this.#own(name, logits).shape, name);
-    checkEqual(name, 'target', this.#own(name, target).shape, logits.shape);
-    if (!(smooth > 0 && smooth < Infinity)) fail(name, `smooth ${smooth} is not positive`);
+    checkGrid(name, logits.shape, 2, 3);
+    this.#target(name, logits, target);
+    checkPositive(name, 'smooth', smooth);
     const inputs = [logits.node, target.node] as const;
-    return this.#push({ op: 'softDiceLoss', inputs, over, smooth }, [], { name });
+    return this.push({ op: 'softDiceLoss', inputs, over, smooth }, [], name);
   }
 
-  /** Names a result that every run returns. */
-  output(name: string, x: Value): void {
-    this.#own(name, x);
-    this.#claim(name);
-    this.#outputs.push({ name, node: x.node });
-  }
-
-  /** The graph so far, as data of its own. @throws {ComputeError} `BAD_GRAPH` without an output. */
-  build(): Graph {
-    if (this.#outputs.length === 0) {
-      throw new ComputeError('BAD_GRAPH', 'the graph has no output');
-    }
-    return {
-      nodes: [...this.#nodes],
-      inputs: [...this.#inputs],
-      parameters: [...this.#parameters],
-      outputs: [...this.#outputs],
-    };
-  }
-
-  #source(op: 'input' | 'parameter', name: string, shape: Shape): Value {
-    this.#claim(name);
-    checkShape(`${op} ${name}`, shape);
-    return this.#push({ op, inputs: [] }, shape, { name });
-  }
-
-  #unary(op: 'relu' | 'silu' | 'sigmoid', x: Value, options: LayerOptions): Value {
-    const name = options.name ?? this.#nextName(op);
-    return this.#push({ op, inputs: [this.#own(name, x).node] }, x.shape, { name });
+  #unary(op: 'relu' | 'silu' | 'sigmoid' | 'softmax', x: Value, options: LayerOptions): Value {
+    const name = options.name ?? this.nextName(op);
+    return this.push({ op, inputs: [this.own(name, x).node] }, x.shape, name);
   }
 
   #binary(op: 'add' | 'mul', a: Value, b: Value, options: LayerOptions): Value {
-    const name = options.name ?? this.#nextName(op);
-    checkEqual(name, b.name, this.#own(name, b).shape, this.#own(name, a).shape);
-    return this.#push({ op, inputs: [a.node, b.node] }, a.shape, { name });
+    const name = options.name ?? this.nextName(op);
+    checkEqual(name, b.name, this.own(name, b).shape, this.own(name, a).shape);
+    return this.push({ op, inputs: [a.node, b.node] }, a.shape, name);
   }
 
-  #pool(op: 'maxPool2d' | 'avgPool2d', x: Value, size: number, options: LayerOptions): Value {
-    const name = options.name ?? this.#nextName(op);
-    const [n, c, h, w] = imageShape(this.#own(name, x).shape, name);
-    checkCount(name, 'size', size, 1);
-    if (h % size !== 0 || w % size !== 0) {
-      fail(name, `squares of ${size} do not tile an image of ${h}×${w}`);
+  #target(name: string, x: Value, target: Value): void {
+    checkEqual(name, 'target', this.own(name, target).shape, this.own(name, x).shape);
+  }
+
+  #matrix(name: string, value: Value, what: string): [number, number] {
+    const [rows, columns, ...rest]: Shape = this.own(name, value).shape;
+    if (rows === undefined || columns === undefined || rest.length > 0) {
+      return fail(name, `${what} is no matrix but [${value.shape.join(', ')}]`);
     }
-    return this.#push({ op, inputs: [x.node], size }, [n, c, h / size, w / size], { name });
-  }
-
-  #nextName(op: string): string {
-    return `${op} #${this.#nodes.length}`;
-  }
-
-  #claim(name: string): void {
-    if (!/^[A-Za-z0-9_][A-Za-z0-9_./-]*$/.test(name)) {
-      throw new ComputeError('BAD_GRAPH', `${JSON.stringify(name)}: names are of A-Za-z0-9_./-`);
-    }
-    if (this.#names.has(name)) fail(name, 'the name is taken');
-    this.#names.add(name);
-  }
-
-  #own(layer: string, value: Value): Value {
-    if (this.#nodes[value.node]?.shape !== value.shape) {
-      fail(layer, `${value.name} belongs to another graph`);
-    }
-    return value;
-  }
-
-  #push(operation: Operation, shape: Shape, { name }: { name: string }): Value {
-    const owned = Object.freeze([...shape]);
-    this.#nodes.push({ ...operation, name, shape: owned });
-    return { node: this.#nodes.length - 1, name, shape: owned };
+    return [rows, columns];
   }
 }
 

@@ -1,17 +1,27 @@
+import { dependents, inputsOf } from './dependents.ts';
 import { ComputeError } from './error.ts';
 import {
+  type ConvGeometry,
   type Graph,
   type GraphNode,
-  imageShape,
+  gridShape,
   nodeAt,
   type Operation,
   type Shape,
   sizeOf,
 } from './graph.ts';
+import { checkSeparable } from './separable.ts';
 
 export interface DifferentiateInit {
   /** Names of the parameters that are trained, in any order; the others are frozen. @default all */
   readonly trained?: readonly string[];
+  /**
+   * Divides the batch into `examples` of neighbouring samples, and gives the gradient of each one's share of the loss by itself: what their sum
+   * would be without it. With `clipNorm` each example's gradient is scaled to at most that L2 norm, over all trained parameters.
+   * A loss that is a mean over the batch gives every example 1 / `examples` of its own mean. @default one gradient for the batch
+   * @see Goodfellow 2015, Efficient Per-Example Gradient Computations
+   */
+  readonly perExample?: { readonly examples: number; readonly clipNorm?: number };
 }
 
 /**
@@ -22,7 +32,8 @@ export interface DifferentiateInit {
  * paths from a trained parameter to the loss: nothing flows back to inputs, nor beyond the first trained layer.
  *
  * @throws {ComputeError} `NOT_DIFFERENTIABLE` when there is no such output, when it is not a scalar, when a name in `trained` is no
- * parameter's or there is none, or when `graph` was differentiated before (second derivatives are not built).
+ * parameter's or there is none, or when `graph` was differentiated before (second derivatives are not built); by example also when the
+ * loss is no sum over samples, or the batch does not divide.
  */
 export function differentiate(
   graph: Graph,
@@ -40,7 +51,9 @@ export function differentiate(
     throw new ComputeError('NOT_DIFFERENTIABLE', `output ${lossOutput} is not a scalar`);
   }
   const trained = trainedOf(graph, init.trained);
-  const tape = new Tape(graph.nodes, new Set(trained));
+  const examples = init.perExample?.examples ?? null;
+  if (examples !== null) checkSeparable(graph, loss.node, new Set(trained), examples);
+  const tape = new Tape(graph.nodes, new Set(trained), examples);
   tape.accumulate(loss.node, tape.constant(1, []));
   for (let index = loss.node; index >= 0; index--) {
     const dy = tape.gradientOf(index);
@@ -48,9 +61,14 @@ export function differentiate(
   }
   const gradients = trained.map((parameter) => ({
     parameter,
-    node: tape.gradientOf(parameter) ?? tape.constant(0, tape.node(parameter).shape),
+    node: tape.gradientOf(parameter) ?? tape.constant(0, tape.gradientShape(parameter)),
   }));
-  return { ...graph, nodes: tape.nodes, gradients };
+  const differentiated = { ...graph, nodes: tape.nodes, gradients };
+  if (examples === null) return differentiated;
+  return {
+    ...differentiated,
+    perExample: { examples, clipNorm: init.perExample?.clipNorm ?? null },
+  };
 }
 
 function trainedOf(
@@ -75,17 +93,16 @@ class Tape {
   readonly nodes: GraphNode[];
   readonly #gradients = new Map<number, number>();
   /** Nodes that are, or depend on, a trained parameter. */
-  readonly #moved: Set<number>;
+  readonly #moved: ReadonlySet<number>;
+  /** Nodes that depend on an input, whose first dimension is the batch's. */
+  readonly #ofBatch: ReadonlySet<number>;
+  readonly examples: number | null;
 
-  constructor(nodes: readonly GraphNode[], trained: ReadonlySet<number>) {
+  constructor(nodes: readonly GraphNode[], trained: ReadonlySet<number>, examples: number | null) {
     this.nodes = [...nodes];
-    this.#moved = new Set(trained);
-    for (const [index, node] of nodes.entries()) {
-      const inputs: readonly (number | undefined)[] = node.inputs;
-      if (inputs.some((input) => input !== undefined && this.#moved.has(input))) {
-        this.#moved.add(index);
-      }
-    }
+    this.examples = examples;
+    this.#moved = dependents(nodes, trained);
+    this.#ofBatch = dependents(nodes, inputsOf(nodes));
   }
 
   node(index: number): GraphNode {
@@ -101,6 +118,12 @@ class Tape {
     return this.#moved.has(index);
   }
 
+  /** The shape of what flows back to a node: its own, and by example one more of it for each where it is no part of the batch. */
+  gradientShape(index: number): Shape {
+    const { shape } = this.node(index);
+    return this.examples === null || this.#ofBatch.has(index) ? shape : [this.examples, ...shape];
+  }
+
   push(operation: Operation, shape: Shape, name: string): number {
     this.nodes.push({ ...operation, shape, name });
     return this.nodes.length - 1;
@@ -114,11 +137,11 @@ class Tape {
   accumulate(index: number, gradient: number): void {
     if (!this.wants(index)) return;
     const before = this.#gradients.get(index);
-    const { name, shape } = this.node(index);
+    const name = `gradient of ${this.node(index).name}`;
     const sum =
       before === undefined
         ? gradient
-        : this.push({ op: 'add', inputs: [before, gradient] }, shape, `gradient of ${name}`);
+        : this.push({ op: 'add', inputs: [before, gradient] }, this.gradientShape(index), name);
     this.#gradients.set(index, sum);
   }
 }
@@ -129,8 +152,9 @@ function pullBack(tape: Tape, index: number, dy: number): void {
   const name = `gradient of ${node.name}`;
   const send = (target: number | undefined, make: () => Operation): void => {
     if (target === undefined || !tape.wants(target)) return;
-    tape.accumulate(target, tape.push(make(), tape.node(target).shape, name));
+    tape.accumulate(target, tape.push(make(), tape.gradientShape(target), name));
   };
+  const { examples } = tape;
   switch (node.op) {
     case 'input':
     case 'parameter':
@@ -157,42 +181,77 @@ function pullBack(tape: Tape, index: number, dy: number): void {
     case 'sigmoid':
       send(node.inputs[0], () => ({ op: 'sigmoidGradient', inputs: [index, dy] }));
       return;
-    case 'conv2d': {
+    case 'softmax':
+      send(node.inputs[0], () => ({ op: 'softmaxGradient', inputs: [index, dy] }));
+      return;
+    case 'leakyRelu': {
+      const { slope } = node;
+      send(node.inputs[0], () => ({ op: 'leakyReluGradient', inputs: [index, dy], slope }));
+      return;
+    }
+    case 'dropout': {
+      const [x, seed] = node.inputs;
+      const { rate, stream } = node;
+      send(x, () => ({ op: 'dropout', inputs: [dy, seed], rate, stream }));
+      return;
+    }
+    case 'addChannels': {
+      const [x, b] = node.inputs;
+      tape.accumulate(x, dy);
+      send(b, () => ({ op: 'channelSum', inputs: [dy], examples }));
+      return;
+    }
+    case 'conv': {
       const [x, w, b] = node.inputs;
-      const { stride, padding } = node;
-      send(b, () => ({ op: 'channelSum', inputs: [dy] }));
-      send(w, () => ({ op: 'conv2dWeightGradient', inputs: [x, dy], stride, padding }));
-      send(x, () => ({ op: 'conv2dInputGradient', inputs: [dy, w], stride, padding }));
+      const geometry = geometryOf(node);
+      send(b, () => ({ op: 'channelSum', inputs: [dy], examples }));
+      send(w, () => ({ op: 'convWeightGradient', inputs: [x, dy], ...geometry, examples }));
+      send(x, () => ({ op: 'convTranspose', inputs: [dy, w], ...geometry }));
+      return;
+    }
+    case 'convTranspose': {
+      const [y, w] = node.inputs;
+      const geometry = geometryOf(node);
+      send(w, () => ({ op: 'convWeightGradient', inputs: [dy, y], ...geometry, examples }));
+      send(y, () => ({ op: 'conv', inputs: [dy, w], ...geometry }));
+      return;
+    }
+    case 'dense': {
+      const [x, w, b] = node.inputs;
+      send(b, () => ({ op: 'channelSum', inputs: [dy], examples }));
+      send(w, () => ({ op: 'denseWeightGradient', inputs: [x, dy], examples }));
+      send(x, () => ({ op: 'denseInputGradient', inputs: [dy, w] }));
       return;
     }
     case 'groupNorm': {
       const [x, scale, shift] = node.inputs;
       const { groups, epsilon } = node;
-      send(shift, () => ({ op: 'channelSum', inputs: [dy] }));
-      send(scale, () => ({ op: 'groupNormScaleGradient', inputs: [x, dy], groups, epsilon }));
+      send(shift, () => ({ op: 'channelSum', inputs: [dy], examples }));
+      const norm = { groups, epsilon, examples };
+      send(scale, () => ({ op: 'groupNormScaleGradient', inputs: [x, dy], ...norm }));
       send(x, () => ({ op: 'groupNormInputGradient', inputs: [x, scale, dy], groups, epsilon }));
       return;
     }
-    case 'maxPool2d': {
+    case 'maxPool': {
       const { size } = node;
       const [x] = node.inputs;
-      send(x, () => ({ op: 'maxPool2dGradient', inputs: [x, dy], size }));
+      send(x, () => ({ op: 'maxPoolGradient', inputs: [x, dy], size }));
       return;
     }
-    case 'avgPool2d': {
+    case 'avgPool': {
       const [x] = node.inputs;
       if (!tape.wants(x)) return;
       const { shape } = tape.node(x);
-      const spread = tape.push({ op: 'upsample2d', inputs: [dy], factor: node.size }, shape, name);
-      send(x, () => ({ op: 'scale', inputs: [spread], factor: 1 / node.size ** 2 }));
+      const spread = tape.push({ op: 'upsample', inputs: [dy], factor: node.size }, shape, name);
+      send(x, () => ({ op: 'scale', inputs: [spread], factor: 1 / sizeOf(node.size) }));
       return;
     }
-    case 'upsample2d': {
+    case 'upsample': {
       const [x] = node.inputs;
       if (!tape.wants(x)) return;
       const { shape } = tape.node(x);
-      const pooled = tape.push({ op: 'avgPool2d', inputs: [dy], size: node.factor }, shape, name);
-      send(x, () => ({ op: 'scale', inputs: [pooled], factor: node.factor ** 2 }));
+      const pooled = tape.push({ op: 'avgPool', inputs: [dy], size: node.factor }, shape, name);
+      send(x, () => ({ op: 'scale', inputs: [pooled], factor: sizeOf(node.factor) }));
       return;
     }
     case 'upsampleBilinear2d':
@@ -201,22 +260,30 @@ function pullBack(tape: Tape, index: number, dy: number): void {
     case 'concat': {
       let from = 0;
       for (const input of node.inputs) {
-        const to = from + imageShape(tape.node(input).shape, name)[1];
-        const part = { from, to };
-        send(input, () => ({ op: 'sliceChannels', inputs: [dy], ...part }));
+        const to = from + gridShape(tape.node(input).shape, name)[1];
+        const part = { axis: 1, from, to };
+        send(input, () => ({ op: 'slice', inputs: [dy], ...part }));
         from = to;
       }
       return;
     }
-    case 'sliceChannels': {
+    case 'slice': {
       const [x] = node.inputs;
-      if (!tape.wants(x)) return;
-      const [n, c, h, w] = imageShape(tape.node(x).shape, name);
-      const before = node.from > 0 ? [tape.constant(0, [n, node.from, h, w])] : [];
-      const after = node.to < c ? [tape.constant(0, [n, c - node.to, h, w])] : [];
-      send(x, () => ({ op: 'concat', inputs: [...before, dy, ...after] }));
+      const { axis, from, to } = node;
+      const after = (tape.node(x).shape[axis] ?? 0) - to;
+      send(x, () => ({ op: 'pad', inputs: [dy], axis, before: from, after }));
       return;
     }
+    case 'pad': {
+      const [x] = node.inputs;
+      const { axis, before } = node;
+      const to = before + (tape.node(x).shape[axis] ?? 0);
+      send(x, () => ({ op: 'slice', inputs: [dy], axis, from: before, to }));
+      return;
+    }
+    case 'reshape':
+      send(node.inputs[0], () => ({ op: 'reshape', inputs: [dy] }));
+      return;
     case 'sum':
       send(node.inputs[0], () => ({ op: 'fill', inputs: [dy] }));
       return;
@@ -237,6 +304,21 @@ function pullBack(tape: Tape, index: number, dy: number): void {
       }));
       return;
     }
+    case 'focalLoss': {
+      const [logits, target] = node.inputs;
+      const { alpha, gamma } = node;
+      refuseTrained(tape, node, [target]);
+      const focal = { alpha, gamma };
+      send(logits, () => ({ op: 'focalLossGradient', inputs: [dy, logits, target], ...focal }));
+      return;
+    }
+    case 'smoothL1Loss': {
+      const [x, target] = node.inputs;
+      const { beta } = node;
+      refuseTrained(tape, node, [target]);
+      send(x, () => ({ op: 'smoothL1LossGradient', inputs: [dy, x, target], beta }));
+      return;
+    }
     case 'softDiceLoss': {
       const [logits, target] = node.inputs;
       const { over, smooth } = node;
@@ -252,6 +334,10 @@ function pullBack(tape: Tape, index: number, dy: number): void {
     default:
       throw new ComputeError('NOT_DIFFERENTIABLE', `${node.name}: ${node.op} has no gradient`);
   }
+}
+
+function geometryOf({ stride, padding, dilation, groups }: ConvGeometry): ConvGeometry {
+  return { stride, padding, dilation, groups };
 }
 
 // A loss whose target depends on parameters would silently lose that part of the gradient.

@@ -1,13 +1,17 @@
 import { createLayout, type Layout } from '@consilium/weights';
 import { ComputeError } from './error.ts';
 
-/** Dimensions, outermost first; `[]` is a scalar. Images are `[samples, channels, height, width]`. */
+/** Dimensions, outermost first; `[]` is a scalar. Images are `[samples, channels, height, width]`, or with depth before height. */
 export type Shape = readonly number[];
 
-/** Geometry of a convolution; the same number for both axes, zeros around the image. */
+/** Geometry of a convolution; the same number for every spatial axis, zeros around the image. */
 export interface ConvGeometry {
   readonly stride: number;
   readonly padding: number;
+  /** Distance between neighbouring taps of the kernel, in pixels. */
+  readonly dilation: number;
+  /** Channels are divided into so many groups, each convolved by itself; as many as channels is a depthwise convolution. */
+  readonly groups: number;
 }
 
 /** Geometry of a group norm: `groups` divides the channels; `epsilon` is added to the variance. */
@@ -16,37 +20,79 @@ export interface NormGeometry {
   readonly epsilon: number;
 }
 
+/**
+ * What a gradient by a parameter is summed over: null for the whole batch; a number E for every E-th part of it by itself, in which case the
+ * result has E as a further, first dimension.
+ */
+export interface Summed {
+  readonly examples: number | null;
+}
+
 /** What a soft Dice loss sums over: every sample of the batch at once, or each sample by itself. */
 export type DiceOver = 'batch' | 'sample';
+
+/** Focal loss: `alpha` weighs the positives, 1 − alpha the negatives; `gamma` takes weight from what is already right. */
+export interface FocalGeometry {
+  readonly alpha: number;
+  readonly gamma: number;
+}
 
 /**
  * One operator, by `op`; `inputs` are indices of earlier nodes.
  *
  * Forward operators are built by {@link GraphBuilder}; those named `…Gradient`, `channelSum` and `fill` come
- * from {@link differentiate}. `dy` is the loss's gradient with respect to the forward operator's result.
+ * from {@link differentiate}. `dy` is the loss's gradient with respect to the forward operator's result. Convolutions, pools and
+ * upsampling work on two or three spatial axes, as their input has.
  */
 export type Operation =
   | { readonly op: 'input' | 'parameter'; readonly inputs: readonly [] }
   | { readonly op: 'constant'; readonly inputs: readonly []; readonly value: number }
   | { readonly op: 'add' | 'mul'; readonly inputs: readonly [a: number, b: number] }
+  | { readonly op: 'addChannels'; readonly inputs: readonly [x: number, b: number] }
   | { readonly op: 'scale'; readonly inputs: readonly [x: number]; readonly factor: number }
-  | { readonly op: 'relu' | 'silu' | 'sigmoid'; readonly inputs: readonly [x: number] }
-  | { readonly op: 'reluGradient'; readonly inputs: readonly [y: number, dy: number] }
+  | {
+      readonly op: 'relu' | 'silu' | 'sigmoid' | 'softmax';
+      readonly inputs: readonly [x: number];
+    }
+  | { readonly op: 'leakyRelu'; readonly inputs: readonly [x: number]; readonly slope: number }
+  | {
+      readonly op: 'reluGradient' | 'sigmoidGradient' | 'softmaxGradient';
+      readonly inputs: readonly [y: number, dy: number];
+    }
+  | {
+      readonly op: 'leakyReluGradient';
+      readonly inputs: readonly [y: number, dy: number];
+      readonly slope: number;
+    }
   | { readonly op: 'siluGradient'; readonly inputs: readonly [x: number, dy: number] }
-  | { readonly op: 'sigmoidGradient'; readonly inputs: readonly [y: number, dy: number] }
+  | {
+      /** `stream` tells one layer's draws from another's; a layer's gradient has the same. */
+      readonly op: 'dropout';
+      readonly inputs: readonly [x: number, seed: number];
+      readonly rate: number;
+      readonly stream: number;
+    }
   | ({
-      readonly op: 'conv2d';
+      readonly op: 'conv';
       readonly inputs: readonly [x: number, w: number, b?: number];
     } & ConvGeometry)
   | ({
-      readonly op: 'conv2dInputGradient';
-      readonly inputs: readonly [dy: number, w: number];
+      /** The convolution's transpose: what its gradient by the input is, and a layer of its own. `y` is of the convolution's result. */
+      readonly op: 'convTranspose';
+      readonly inputs: readonly [y: number, w: number];
     } & ConvGeometry)
   | ({
-      readonly op: 'conv2dWeightGradient';
+      readonly op: 'convWeightGradient';
       readonly inputs: readonly [x: number, dy: number];
-    } & ConvGeometry)
-  | { readonly op: 'channelSum'; readonly inputs: readonly [x: number] }
+    } & ConvGeometry &
+      Summed)
+  | { readonly op: 'dense'; readonly inputs: readonly [x: number, w: number, b?: number] }
+  | { readonly op: 'denseInputGradient'; readonly inputs: readonly [dy: number, w: number] }
+  | ({
+      readonly op: 'denseWeightGradient';
+      readonly inputs: readonly [x: number, dy: number];
+    } & Summed)
+  | ({ readonly op: 'channelSum'; readonly inputs: readonly [x: number] } & Summed)
   | ({
       readonly op: 'groupNorm';
       readonly inputs: readonly [x: number, scale: number, shift: number];
@@ -58,29 +104,46 @@ export type Operation =
   | ({
       readonly op: 'groupNormScaleGradient';
       readonly inputs: readonly [x: number, dy: number];
-    } & NormGeometry)
+    } & NormGeometry &
+      Summed)
   | {
-      readonly op: 'maxPool2d' | 'avgPool2d';
+      /** Windows of `size` (one number for each spatial axis) that tile the image. */
+      readonly op: 'maxPool' | 'avgPool';
       readonly inputs: readonly [x: number];
-      readonly size: number;
+      readonly size: readonly number[];
     }
   | {
-      readonly op: 'maxPool2dGradient';
+      readonly op: 'maxPoolGradient';
       readonly inputs: readonly [x: number, dy: number];
-      readonly size: number;
+      readonly size: readonly number[];
     }
-  | { readonly op: 'upsample2d'; readonly inputs: readonly [x: number]; readonly factor: number }
+  | {
+      /** Every pixel repeated `factor` times along each spatial axis. */
+      readonly op: 'upsample';
+      readonly inputs: readonly [x: number];
+      readonly factor: readonly number[];
+    }
   | {
       readonly op: 'upsampleBilinear2d' | 'upsampleBilinear2dGradient';
       readonly inputs: readonly [x: number];
     }
   | { readonly op: 'concat'; readonly inputs: readonly number[] }
   | {
-      readonly op: 'sliceChannels';
+      readonly op: 'slice';
       readonly inputs: readonly [x: number];
+      readonly axis: number;
       readonly from: number;
       readonly to: number;
     }
+  | {
+      /** Zeros before and after, along one axis. */
+      readonly op: 'pad';
+      readonly inputs: readonly [x: number];
+      readonly axis: number;
+      readonly before: number;
+      readonly after: number;
+    }
+  | { readonly op: 'reshape'; readonly inputs: readonly [x: number] }
   | { readonly op: 'sum' | 'mean'; readonly inputs: readonly [x: number] }
   | { readonly op: 'fill'; readonly inputs: readonly [scalar: number] }
   | {
@@ -90,6 +153,24 @@ export type Operation =
   | {
       readonly op: 'bceWithLogitsGradient';
       readonly inputs: readonly [dy: number, logits: number, target: number, weight?: number];
+    }
+  | ({
+      readonly op: 'focalLoss';
+      readonly inputs: readonly [logits: number, target: number];
+    } & FocalGeometry)
+  | ({
+      readonly op: 'focalLossGradient';
+      readonly inputs: readonly [dy: number, logits: number, target: number];
+    } & FocalGeometry)
+  | {
+      readonly op: 'smoothL1Loss';
+      readonly inputs: readonly [x: number, target: number];
+      readonly beta: number;
+    }
+  | {
+      readonly op: 'smoothL1LossGradient';
+      readonly inputs: readonly [dy: number, x: number, target: number];
+      readonly beta: number;
     }
   | {
       readonly op: 'softDiceLoss';
@@ -131,6 +212,17 @@ export interface Graph {
   readonly parameters: readonly number[];
   readonly outputs: readonly GraphOutput[];
   readonly gradients?: readonly ParameterGradient[];
+  /**
+   * Present where gradients are by example: the batch is divided into so many examples of neighbouring samples, and every gradient has one row
+   * for each. With `clipNorm`, each example's gradient, over all trained parameters, is scaled to at most that L2 norm.
+   */
+  readonly perExample?: PerExample;
+}
+
+/** Gradients by example instead of by batch. */
+export interface PerExample {
+  readonly examples: number;
+  readonly clipNorm: number | null;
 }
 
 /** The number of values in a tensor of `shape`; 1 for a scalar. */
@@ -164,6 +256,21 @@ export function imageShape(
     );
   }
   return [n, c, h, w];
+}
+
+/** An image's shape, taken apart; a row of features has no spatial axes. @throws {ComputeError} `BAD_GRAPH` below two dimensions. */
+export function gridShape(
+  shape: Shape,
+  layer: string,
+): [samples: number, channels: number, spatial: readonly number[]] {
+  const [n, c, ...spatial] = shape;
+  if (n === undefined || c === undefined) {
+    throw new ComputeError(
+      'BAD_GRAPH',
+      `${layer}: wanted [samples, channels, …], got [${shape.join(', ')}]`,
+    );
+  }
+  return [n, c, spatial];
 }
 
 /** The canonical place of every parameter of `graph` in the flat weight vector. */

@@ -1,5 +1,6 @@
-export { createGraph, GraphBuilder, type LayerOptions, type Value } from './builder.ts';
+export { createGraph, GraphBuilder } from './builder.ts';
 export { type DifferentiateInit, differentiate } from './differentiate.ts';
+export { dropoutMask } from './dropout.ts';
 export type {
   Engine,
   Program,
@@ -9,6 +10,7 @@ export { ComputeError, type ComputeErrorCode } from './error.ts';
 export {
   type ConvGeometry,
   type DiceOver,
+  type FocalGeometry,
   type Graph,
   type GraphNode,
   type GraphOutput,
@@ -17,9 +19,12 @@ export {
   type NormGeometry,
   type Operation,
   type ParameterGradient,
+  type PerExample,
   type Shape,
+  type Summed,
   sizeOf,
 } from './graph.ts';
+export type { LayerOptions, Value } from './graph-assembly.ts';
 export { createOnnxEngine, type OnnxEngineInit, type OnnxProvider } from './onnx-engine.ts';
 export {
   type AdamInit,

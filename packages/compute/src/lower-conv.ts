@@ -1,94 +1,94 @@
-import { type ConvGeometry, imageShape, type Shape } from './graph.ts';
+import { type ConvGeometry, gridShape, type Shape, type Summed, sizeOf } from './graph.ts';
 import type { OnnxModel } from './onnx-model.ts';
+import { sumSamples } from './sum-samples.ts';
 
 /** The forward convolution as ONNX `Conv`. */
 export function lowerConv(
   model: OnnxModel,
   inputs: readonly string[],
-  kernel: number,
-  { stride, padding }: ConvGeometry,
+  weight: Shape,
+  geometry: ConvGeometry,
 ): string {
-  return model.node('Conv', inputs, convAttributes(kernel, stride, padding));
+  return model.node('Conv', inputs, convAttributes(weight, geometry));
 }
 
 /**
- * The gradient by the convolution's input: at stride 1 the convolution of `dy` with the kernels turned by 180° and
- * channels exchanged, which runtimes execute as fast as the forward pass; otherwise a transposed convolution.
+ * The transpose of a convolution: at stride 1 the convolution of `y` with the kernels turned around and channels exchanged, which
+ * runtimes execute as fast as the forward pass; otherwise `ConvTranspose`.
  */
-export function lowerConvInputGradient(
+export function lowerConvTranspose(
   model: OnnxModel,
-  [dy, w]: readonly [string, string],
-  shapes: { x: Shape; w: Shape; dy: Shape },
-  { stride, padding }: ConvGeometry,
+  [y, w]: readonly [string, string],
+  shapes: { x: Shape; w: Shape; y: Shape },
+  geometry: ConvGeometry,
 ): string {
-  const [out, channels, kernel] = imageShape(shapes.w, 'conv2dInputGradient');
+  const { stride, padding, dilation, groups } = geometry;
+  const [out, inner, kernel] = gridShape(shapes.w, 'convTranspose');
+  const [size = 1] = kernel;
+  const reach = dilation * (size - 1) + 1;
   if (stride === 1) {
-    const taps = kernel * kernel;
-    const exchanged = model.node('Transpose', [model.reshape(w, [out, channels, taps])], {
-      perm: [1, 0, 2],
-    });
+    const taps = sizeOf(kernel);
+    const grouped = model.reshape(w, [groups, out / groups, inner, taps]);
+    const exchanged = model.node('Transpose', [grouped], { perm: [0, 2, 1, 3] });
     const turned = taps === 1 ? exchanged : reverseLast(model, exchanged, taps);
-    const kernels = model.reshape(turned, [channels, out, kernel, kernel]);
-    return lowerConv(model, [dy, kernels], kernel, { stride, padding: kernel - 1 - padding });
+    const shape = [groups * inner, out / groups, ...kernel];
+    const kernels = model.reshape(turned, shape);
+    return lowerConv(model, [y, kernels], shape, { ...geometry, padding: reach - 1 - padding });
   }
-  const [, , height, width] = imageShape(shapes.x, 'conv2dInputGradient');
-  const [, , dyHeight, dyWidth] = imageShape(shapes.dy, 'conv2dInputGradient');
-  const missing = (size: number, steps: number): number =>
-    size - ((steps - 1) * stride + kernel - 2 * padding);
-  return model.node('ConvTranspose', [dy, w], {
-    ...convAttributes(kernel, stride, padding),
-    output_padding: [missing(height, dyHeight), missing(width, dyWidth)],
+  const [, , xSpatial] = gridShape(shapes.x, 'convTranspose');
+  const [, , ySpatial] = gridShape(shapes.y, 'convTranspose');
+  const missing = xSpatial.map(
+    (pixels, axis) => pixels - (((ySpatial[axis] ?? 1) - 1) * stride + reach - 2 * padding),
+  );
+  return model.node('ConvTranspose', [y, w], {
+    ...convAttributes(shapes.w, geometry),
+    output_padding: missing,
   });
 }
 
 /**
- * The gradient by the weight, as one matrix product per kernel tap: `dy` [N, O, P] times the input shifted by the tap,
- * [N, P, C], summed over samples. Uses only operators that every provider has.
+ * The gradient by the weight, as one matrix product per kernel tap: `dy` [N, G, O/G, P] times the input shifted by the tap,
+ * [N, G, P, C/G], summed over samples. Uses only operators that every provider has.
  */
 export function lowerConvWeightGradientByTaps(
   model: OnnxModel,
   [x, dy]: readonly [string, string],
   shapes: { x: Shape; w: Shape; dy: Shape },
-  { stride, padding }: ConvGeometry,
+  { stride, padding, dilation, groups, examples }: ConvGeometry & Summed,
 ): string {
-  const [out, channels, kernel] = imageShape(shapes.w, 'conv2dWeightGradient');
-  const [n, , dyHeight, dyWidth] = imageShape(shapes.dy, 'conv2dWeightGradient');
-  const pixels = dyHeight * dyWidth;
-  const rows = model.reshape(dy, [n, out, pixels]);
+  const [out, inner, kernel] = gridShape(shapes.w, 'convWeightGradient');
+  const [n, , ySpatial] = gridShape(shapes.dy, 'convWeightGradient');
+  const pixels = sizeOf(ySpatial);
+  const each = out / groups;
+  const rows = model.reshape(dy, [n, groups, each, pixels]);
+  const edges = kernel.map(() => padding);
   const padded =
     padding === 0
       ? x
-      : model.node('Pad', [
-          x,
-          model.ints([0, 0, padding, padding, 0, 0, padding, padding]),
-          model.float(0),
-        ]);
-  const taps: string[] = [];
-  for (let row = 0; row < kernel; row++) {
-    for (let column = 0; column < kernel; column++) {
-      const shifted = model.node('Slice', [
-        padded,
-        model.ints([row, column]),
-        model.ints([row + (dyHeight - 1) * stride + 1, column + (dyWidth - 1) * stride + 1]),
-        model.ints([2, 3]),
-        model.ints([stride, stride]),
-      ]);
-      const columns = model.node('Transpose', [model.reshape(shifted, [n, channels, pixels])], {
-        perm: [0, 2, 1],
-      });
-      const product = model.node('MatMul', [rows, columns]);
-      const summed = model.node('ReduceSum', [product, model.ints([0])], { keepdims: 0 });
-      taps.push(model.reshape(summed, [out, channels, 1]));
-    }
-  }
+      : model.node('Pad', [x, model.ints([0, 0, ...edges, 0, 0, ...edges]), model.float(0)]);
+  const axes = model.ints(kernel.map((_, axis) => axis + 2));
+  const strides = model.ints(kernel.map(() => stride));
+  const taps = placesOf(kernel).map((tap) => {
+    const starts = tap.map((place) => place * dilation);
+    const ends = starts.map((start, axis) => start + ((ySpatial[axis] ?? 1) - 1) * stride + 1);
+    const bounds = [model.ints(starts), model.ints(ends)];
+    const shifted = model.node('Slice', [padded, ...bounds, axes, strides]);
+    const columns = model.node('Transpose', [model.reshape(shifted, [n, groups, inner, pixels])], {
+      perm: [0, 1, 3, 2],
+    });
+    const product = model.node('MatMul', [rows, columns]);
+    const summed = sumSamples(model, product, [n, groups, each, inner], examples);
+    return model.reshape(summed, [...examplesOf(examples), out, inner, 1]);
+  });
   const [only = ''] = taps;
-  const joined = taps.length === 1 ? only : model.node('Concat', taps, { axis: 2 });
-  return model.reshape(joined, [out, channels, kernel, kernel]);
+  const axis = examples === null ? 2 : 3;
+  const joined = taps.length === 1 ? only : model.node('Concat', taps, { axis });
+  return model.reshape(joined, [...examplesOf(examples), ...shapes.w]);
 }
 
 /**
  * The gradient by the weight, as one wide convolution, in which the runtime unfolds the shifted images inside its cache
- * instead of writing them to memory once per tap.
+ * instead of writing them to memory once per tap. For two spatial axes, one group and no dilation; otherwise by taps.
  *
  * The image is laid out with channels innermost and its rows flattened, [H, W·C]; `dy` [Ho, Wo] becomes the kernel, dilated
  * by C along a row, so that the result's K × K·C places are exactly the taps of every channel. Samples are groups.
@@ -98,21 +98,27 @@ export function lowerConvWeightGradientWide(
   model: OnnxModel,
   [x, dy]: readonly [string, string],
   shapes: { x: Shape; w: Shape; dy: Shape },
-  geometry: ConvGeometry,
+  geometry: ConvGeometry & Summed,
 ): string {
-  const { stride, padding } = geometry;
-  const [out, channels, kernel] = imageShape(shapes.w, 'conv2dWeightGradient');
-  if (kernel === 1 && stride === 1 && padding === 0) {
+  const { stride, padding, dilation, groups, examples } = geometry;
+  const [out, channels, spatial] = gridShape(shapes.w, 'convWeightGradient');
+  const [kernel = 1] = spatial;
+  const plain = kernel === 1 && stride === 1 && padding === 0;
+  if (plain || spatial.length !== 2 || dilation !== 1 || groups !== 1) {
     return lowerConvWeightGradientByTaps(model, [x, dy], shapes, geometry);
   }
+  const lead = examplesOf(examples);
+  const moved = lead.length;
   if (stride === 1 && out < channels) {
     const swapped = wideProduct(model, dy, x, { unfolded: shapes.dy, kernel: shapes.x }, kernel, {
       stride,
       padding: kernel - 1 - padding,
+      examples,
     });
-    const taps = model.reshape(swapped, [channels, kernel * kernel, out]);
-    const ordered = model.node('Transpose', [taps], { perm: [2, 0, 1] });
-    return model.reshape(reverseLast(model, ordered, kernel * kernel), shapes.w);
+    const taps = model.reshape(swapped, [...lead, channels, kernel * kernel, out]);
+    const perm = [...lead.keys(), moved + 2, moved, moved + 1];
+    const ordered = model.node('Transpose', [taps], { perm });
+    return model.reshape(reverseLast(model, ordered, kernel * kernel), [...lead, ...shapes.w]);
   }
   const product = wideProduct(
     model,
@@ -122,21 +128,22 @@ export function lowerConvWeightGradientWide(
     kernel,
     geometry,
   );
-  const taps = model.reshape(product, [out, kernel * kernel, channels]);
-  return model.reshape(model.node('Transpose', [taps], { perm: [0, 2, 1] }), shapes.w);
+  const taps = model.reshape(product, [...lead, out, kernel * kernel, channels]);
+  const perm = [...lead.keys(), moved, moved + 2, moved + 1];
+  return model.reshape(model.node('Transpose', [taps], { perm }), [...lead, ...shapes.w]);
 }
 
-/** Σ over samples and pixels of `kernel`'s channels times `unfolded`'s, at every tap: [A, taps, taps · B]. */
+/** Σ over samples and pixels of `kernel`'s channels times `unfolded`'s, at every tap: [(E,) A · taps · taps · B]. */
 function wideProduct(
   model: OnnxModel,
   unfolded: string,
   kernel: string,
   shapes: { unfolded: Shape; kernel: Shape },
   taps: number,
-  { stride, padding }: ConvGeometry,
+  { stride, padding, examples }: Pick<ConvGeometry, 'stride' | 'padding'> & Summed,
 ): string {
-  const [n, b, height, width] = imageShape(shapes.unfolded, 'conv2dWeightGradient');
-  const [, a, kernelHeight, kernelWidth] = imageShape(shapes.kernel, 'conv2dWeightGradient');
+  const [n = 1, b = 1, height = 1, width = 1] = shapes.unfolded;
+  const [, a = 1, kernelHeight = 1, kernelWidth = 1] = shapes.kernel;
   const innermost = model.node('Transpose', [unfolded], { perm: [0, 2, 3, 1] });
   const rows = model.reshape(innermost, [1, n, height, width * b]);
   const kernels = model.reshape(kernel, [n * a, 1, kernelHeight, kernelWidth]);
@@ -161,7 +168,20 @@ function wideProduct(
           model.ints([2, 3]),
         ]);
   const perSample = model.reshape(cut, [n, a * taps * taps * b]);
-  return model.node('ReduceSum', [perSample, model.ints([0])], { keepdims: 0 });
+  return sumSamples(model, perSample, [n, a * taps * taps * b], examples);
+}
+
+function examplesOf(examples: number | null): number[] {
+  return examples === null ? [] : [examples];
+}
+
+/** Every place in a kernel, row by row. */
+function placesOf(kernel: readonly number[]): number[][] {
+  let places: number[][] = [[]];
+  for (const size of kernel) {
+    places = places.flatMap((before) => Array.from({ length: size }, (_, at) => [...before, at]));
+  }
+  return places;
 }
 
 // As a product with the reversed identity: exact, and six times faster in onnxruntime than picking single values.
@@ -172,13 +192,22 @@ function reverseLast(model: OnnxModel, x: string, length: number): string {
 }
 
 function convAttributes(
-  kernel: number,
-  stride: number,
-  padding: number,
-): { kernel_shape: number[]; strides: number[]; pads: number[] } {
+  weight: Shape,
+  { stride, padding, dilation, groups }: ConvGeometry,
+): {
+  kernel_shape: number[];
+  strides: number[];
+  pads: number[];
+  dilations: number[];
+  group: number;
+} {
+  const kernel = weight.slice(2);
+  const each = (value: number): number[] => kernel.map(() => value);
   return {
-    kernel_shape: [kernel, kernel],
-    strides: [stride, stride],
-    pads: [padding, padding, padding, padding],
+    kernel_shape: [...kernel],
+    strides: each(stride),
+    pads: [...each(padding), ...each(padding)],
+    dilations: each(dilation),
+    group: groups,
   };
 }

@@ -1,5 +1,6 @@
-import { imageShape, type NormGeometry, type Shape } from './graph.ts';
+import { gridShape, type NormGeometry, type Shape, type Summed, sizeOf } from './graph.ts';
 import type { OnnxModel } from './onnx-model.ts';
+import { sumSamples } from './sum-samples.ts';
 
 // Letters as in the docstrings: per sample and group, μ the mean and r = 1 / √(variance + ε) over M values; γ and β the
 // scale and shift per channel. Everything works on c = x − μ, which both passes share: sums of squares and products of
@@ -19,7 +20,7 @@ export function lowerGroupNorm(
   shape: Shape,
   geometry: NormGeometry,
 ): string {
-  const [n, channels] = imageShape(shape, 'groupNorm');
+  const [n, channels] = gridShape(shape, 'groupNorm');
   const { groups } = geometry;
   const { centred, inverseDeviation } = statistics(model, x, shape, geometry);
   const gamma = model.reshape(scale, [1, groups, channels / groups]);
@@ -30,17 +31,18 @@ export function lowerGroupNorm(
   return affine(model, centred, shape, model.node('Mul', [inverseDeviation, gamma]), offset);
 }
 
-/** dγ = Σ over samples of r · Σ dy·c. */
+/** dγ = Σ over samples, of all or of each example, of r · Σ dy·c. */
 export function lowerGroupNormScaleGradient(
   model: OnnxModel,
   [x, dy]: readonly [string, string],
   shape: Shape,
-  geometry: NormGeometry,
+  geometry: NormGeometry & Summed,
 ): string {
-  const [, channels] = imageShape(shape, 'groupNorm');
+  const { groups, examples } = geometry;
+  const [n, channels] = gridShape(shape, 'groupNorm');
   const { products } = normSums(model, x, dy, shape, geometry);
-  const summed = model.node('ReduceSum', [products, model.ints([0])], { keepdims: 0 });
-  return model.reshape(summed, [channels]);
+  const summed = sumSamples(model, products, [n, groups, channels / groups], examples);
+  return model.reshape(summed, examples === null ? [channels] : [examples, channels]);
 }
 
 /**
@@ -53,9 +55,9 @@ export function lowerGroupNormInputGradient(
   shape: Shape,
   geometry: NormGeometry,
 ): string {
-  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
+  const [n, channels, spatial] = gridShape(shape, 'groupNorm');
   const { groups } = geometry;
-  const size = (channels / groups) * height * width;
+  const size = (channels / groups) * sizeOf(spatial);
   const { centred, inverseDeviation: r } = statistics(model, x, shape, geometry);
   const { sums, products } = normSums(model, x, dy, shape, geometry);
   const gamma = model.reshape(scale, [1, groups, channels / groups]);
@@ -67,7 +69,8 @@ export function lowerGroupNormInputGradient(
   const toChannels = (values: string): string =>
     model.node('Expand', [values, model.ints([1, 1, channels / groups])]);
   const fromCentred = affine(model, centred, shape, toChannels(p), toChannels(q));
-  const byDy = model.reshape(model.node('Mul', [r, gamma]), [n, channels, 1, 1]);
+  const ones = spatial.map(() => 1);
+  const byDy = model.reshape(model.node('Mul', [r, gamma]), [n, channels, ...ones]);
   return model.node('Add', [fromCentred, model.node('Mul', [dy, byDy])]);
 }
 
@@ -77,8 +80,8 @@ function statistics(
   shape: Shape,
   { groups, epsilon }: NormGeometry,
 ): Statistics {
-  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
-  const size = (channels / groups) * height * width;
+  const [n, channels, spatial] = gridShape(shape, 'groupNorm');
+  const size = (channels / groups) * sizeOf(spatial);
   const rows = model.reshape(x, [n, groups, size]);
   const overRow = { axes: [2], keepdims: 1 };
   const mean = model.node('ReduceMean', [rows], overRow);
@@ -100,7 +103,7 @@ function normSums(
   shape: Shape,
   geometry: NormGeometry,
 ): { sums: string; products: string } {
-  const [n, channels] = imageShape(shape, 'groupNorm');
+  const [n, channels] = gridShape(shape, 'groupNorm');
   const perGroup = [n, geometry.groups, channels / geometry.groups];
   const sums = model.reshape(sumPixels(model, dy, shape), perGroup);
   const { centred, inverseDeviation } = statistics(model, x, shape, geometry);
@@ -111,27 +114,34 @@ function normSums(
 
 /** The sum over every channel of every sample, [N, C]. */
 function sumPixels(model: OnnxModel, x: string, shape: Shape): string {
-  const [n, channels, height, width] = imageShape(shape, 'channelSum');
-  const rows = model.reshape(x, [n, channels, height * width]);
+  const [n, channels, spatial] = gridShape(shape, 'channelSum');
+  if (spatial.length === 0) return x;
+  const rows = model.reshape(x, [n, channels, sizeOf(spatial)]);
   return model.node('ReduceSum', [rows, model.ints([2])], { keepdims: 0 });
 }
 
-/** The sum over every channel of all samples, [C]; shares its first step with the group norm's gradients. */
-export function lowerChannelSum(model: OnnxModel, x: string, shape: Shape): string {
-  return model.node('ReduceSum', [sumPixels(model, x, shape), model.ints([0])], { keepdims: 0 });
+/** The sum over every channel of all samples, [C], or of each example's; shares its first step with the group norm's gradients. */
+export function lowerChannelSum(
+  model: OnnxModel,
+  x: string,
+  shape: Shape,
+  { examples }: Summed,
+): string {
+  const [n, channels] = gridShape(shape, 'channelSum');
+  return sumSamples(model, sumPixels(model, x, shape), [n, channels], examples);
 }
 
 // A batch norm of mean 0 and variance 1 is the one operator that multiplies and adds in a single pass.
 /** x · factor + offset, both [N, G, C/G]. */
 function affine(model: OnnxModel, x: string, shape: Shape, factor: string, offset: string): string {
-  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
+  const [n, channels, spatial] = gridShape(shape, 'groupNorm');
   const planes = n * channels;
   const zeros = model.floats(new Float32Array(planes));
   const ones = model.floats(new Float32Array(planes).fill(1));
   const mapped = model.node(
     'BatchNormalization',
     [
-      model.reshape(x, [1, planes, height, width]),
+      model.reshape(x, [1, planes, 1, sizeOf(spatial)]),
       model.reshape(factor, [planes]),
       model.reshape(offset, [planes]),
       zeros,

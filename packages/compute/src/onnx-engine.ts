@@ -1,6 +1,7 @@
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { createProgram, type Engine, type Program, type RunResult } from './engine.ts';
 import { ComputeError } from './error.ts';
+import { exposeDropout } from './expose-dropout.ts';
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
 import { toOnnx } from './to-onnx.ts';
 
@@ -38,8 +39,17 @@ export function createOnnxEngine(init: OnnxEngineInit = {}): Engine {
     name: `onnx-${provider}`,
     async compile(graph) {
       if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
-      const session = await createSession(graph, provider, threads);
-      const program = createSessionProgram(graph, session, () => open.delete(program));
+      const exposed = exposeDropout(graph);
+      const session = await createSession(exposed.graph, provider, threads);
+      const execute = sessionRun(exposed.graph, session);
+      const program = createProgram(
+        graph,
+        (inputs, weights) => execute(exposed.withMasks(inputs), weights),
+        async () => {
+          open.delete(program);
+          await session.release();
+        },
+      );
       open.add(program);
       return program;
     },
@@ -89,11 +99,11 @@ async function createSession(
   }
 }
 
-function createSessionProgram(
+/** What one run of a session does: feeds in, outputs and gradient out, in arrays that JavaScript owns. */
+function sessionRun(
   graph: Graph,
   session: InferenceSession,
-  forget: () => void,
-): Program {
+): (inputs: Readonly<Record<string, Float32Array>>, weights: Float32Array) => Promise<RunResult> {
   const layout = layoutOf(graph);
   const inputs = graph.inputs.map((index) => nodeAt(graph.nodes, index));
   const results = graph.outputs.map(({ name, node }) => ({
@@ -101,13 +111,13 @@ function createSessionProgram(
     shape: nodeAt(graph.nodes, node).shape,
   }));
   if (graph.gradients !== undefined) {
-    results.push({ name: 'gradient', shape: [gradientLayoutOf(graph).length] });
+    results.push({
+      name: 'gradient',
+      shape: [(graph.perExample?.examples ?? 1) * gradientLayoutOf(graph).length],
+    });
   }
 
-  const execute = async (
-    values: Readonly<Record<string, Float32Array>>,
-    weights: Float32Array,
-  ): Promise<RunResult> => {
+  return async (values, weights) => {
     const feeds: Record<string, Tensor> = {};
     for (const { name, shape } of inputs) {
       feeds[name] = new Tensor('float32', values[name] ?? new Float32Array(), shape);
@@ -130,8 +140,4 @@ function createSessionProgram(
     const { gradient, ...outputs } = buffers;
     return gradient === undefined ? { outputs } : { outputs, gradient };
   };
-  return createProgram(graph, execute, async () => {
-    forget();
-    await session.release();
-  });
 }

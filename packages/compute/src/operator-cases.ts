@@ -1,6 +1,7 @@
-import { createGraph, type GraphBuilder, type Value } from './builder.ts';
+import { createGraph, type GraphBuilder } from './builder.ts';
 import { differentiate } from './differentiate.ts';
 import { type Graph, layoutOf, nodeAt, type Shape, sizeOf } from './graph.ts';
+import type { Value } from './graph-assembly.ts';
 
 /**
  * One small graph per operator (and per geometry that has code of its own), shared by the tests of every engine.
@@ -77,6 +78,81 @@ export const operatorCases: readonly OperatorCase[] = [
     name: 'conv2d with stride 3 that leaves pixels out',
     build: (g, p) => g.conv2d(p([2, 2, 8, 9]), p([3, 2, 3, 3]), null, { stride: 3, padding: 0 }),
   },
+  {
+    name: 'conv2d with dilation 2',
+    build: (g, p) => g.conv2d(p([2, 2, 7, 6]), p([3, 2, 3, 3]), p([3]), { dilation: 2 }),
+  },
+  {
+    name: 'conv2d with dilation 2 and stride 2',
+    build: (g, p) => g.conv2d(p([2, 2, 9, 8]), p([2, 2, 3, 3]), null, { dilation: 2, stride: 2 }),
+  },
+  {
+    name: 'conv2d in groups',
+    build: (g, p) => g.conv2d(p([2, 4, 6, 5]), p([6, 2, 3, 3]), p([6]), { groups: 2 }),
+  },
+  {
+    name: 'conv2d in groups with stride 2',
+    build: (g, p) => g.conv2d(p([2, 4, 6, 8]), p([2, 2, 3, 3]), null, { groups: 2, stride: 2 }),
+  },
+  {
+    name: 'conv2d depthwise',
+    build: (g, p) => g.conv2d(p([2, 4, 6, 5]), p([4, 1, 3, 3]), p([4]), { groups: 4 }),
+  },
+  {
+    name: 'convTranspose2d with stride 2',
+    build: (g, p) => g.convTranspose2d(p([2, 3, 3, 4]), p([3, 2, 2, 2]), p([2]), { stride: 2 }),
+  },
+  {
+    name: 'convTranspose2d with outputPadding, in groups',
+    build: (g, p) =>
+      g.convTranspose2d(p([2, 4, 3, 4]), p([4, 3, 3, 3]), null, {
+        ...{ stride: 2, padding: 1, outputPadding: 1, groups: 2 },
+      }),
+  },
+  {
+    name: 'convTranspose2d with stride 1 and dilation 2',
+    build: (g, p) =>
+      g.convTranspose2d(p([1, 2, 4, 5]), p([2, 3, 3, 3]), p([3]), { padding: 1, dilation: 2 }),
+  },
+  {
+    name: 'conv3d',
+    build: (g, p) => g.conv3d(p([2, 2, 3, 5, 4]), p([3, 2, 3, 3, 3]), p([3])),
+  },
+  {
+    name: 'conv3d to fewer channels with stride 2',
+    build: (g, p) => g.conv3d(p([1, 3, 4, 6, 5]), p([2, 3, 3, 3, 3]), null, { stride: 2 }),
+  },
+  {
+    name: 'conv3d 1×1×1 in groups',
+    build: (g, p) => g.conv3d(p([2, 4, 2, 3, 4]), p([2, 2, 1, 1, 1]), p([2]), { groups: 2 }),
+  },
+  {
+    name: 'convTranspose3d with stride 2',
+    build: (g, p) =>
+      g.convTranspose3d(p([1, 3, 2, 3, 2]), p([3, 2, 2, 2, 2]), p([2]), { stride: 2 }),
+  },
+  { name: 'maxPool3d', build: (g, p) => g.maxPool3d(p([1, 2, 4, 6, 2])) },
+  { name: 'avgPool3d', build: (g, p) => g.avgPool3d(p([1, 2, 4, 6, 2])) },
+  { name: 'upsample3d', build: (g, p) => g.upsample3d(p([1, 2, 2, 3, 2])) },
+  {
+    name: 'groupNorm of three axes',
+    build: (g, p) => g.groupNorm(p([2, 4, 3, 2, 4]), p([4]), p([4]), 2),
+  },
+  { name: 'instanceNorm', build: (g, p) => g.instanceNorm(p(image), p([4]), p([4])) },
+  { name: 'globalAvgPool', build: (g, p) => g.globalAvgPool(p(image)) },
+  { name: 'globalMaxPool', build: (g, p) => g.globalMaxPool(p(image)) },
+  { name: 'leakyRelu', build: (g, p) => g.leakyRelu(p(image), 0.2) },
+  { name: 'softmax', build: (g, p) => g.softmax(p(image)) },
+  { name: 'softmax of features', build: (g, p) => g.softmax(p([3, 5])) },
+  { name: 'dense', build: (g, p) => g.dense(p([3, 5]), p([4, 5]), p([4])) },
+  {
+    name: 'dense without bias, of an image',
+    build: (g, p) => g.dense(g.flatten(p([2, 2, 3, 2])), p([3, 12])),
+  },
+  { name: 'slice of rows', build: (g, p) => g.slice(p(image), 2, 1, 4) },
+  { name: 'pad of columns', build: (g, p) => g.pad(p(image), 3, 1, 2) },
+  { name: 'pad of channels', build: (g, p) => g.pad(p([2, 2, 3, 2]), 1, 0, 3) },
+  { name: 'dropout', build: (g, p) => g.dropout(p(image), g.input('seed', []), 0.4) },
   { name: 'groupNorm', build: (g, p) => g.groupNorm(p(image), p([4]), p([4]), 2) },
   { name: 'groupNorm of one group', build: (g, p) => g.groupNorm(p(image), p([4]), p([4]), 1) },
   {
@@ -93,6 +169,20 @@ export const operatorCases: readonly OperatorCase[] = [
     build: (g, p) => g.bceWithLogits(p(image), target(g), g.input('weight', image)),
   },
   { name: 'softDiceLoss', build: (g, p) => g.softDiceLoss(p(image), target(g)) },
+  { name: 'focalLoss', build: (g, p) => g.focalLoss(p(image), target(g)) },
+  {
+    name: 'focalLoss of other shape',
+    build: (g, p) => g.focalLoss(p(image), target(g), { alpha: 0.7, gamma: 1.5 }),
+  },
+  {
+    name: 'focalLoss without focus',
+    build: (g, p) => g.focalLoss(p(image), target(g), { alpha: 0.5, gamma: 0 }),
+  },
+  { name: 'smoothL1Loss', build: (g, p) => g.smoothL1Loss(p(image), target(g), { beta: 0.7 }) },
+  {
+    name: 'softDiceLoss of three axes',
+    build: (g, p) => g.softDiceLoss(p([2, 3, 2, 3, 4]), g.input('target', [2, 3, 2, 3, 4])),
+  },
   {
     name: 'softDiceLoss of every sample',
     build: (g, p) => g.softDiceLoss(p(image), target(g), { over: 'sample', smooth: 0.5 }),
@@ -143,7 +233,7 @@ export function createRandom(seed: number): () => number {
   };
 }
 
-/** Inputs and weights for a graph; inputs named `target` are in [0, 1]. */
+/** Inputs and weights for a graph; inputs named `target` are in [0, 1], one named `seed` is a whole number. */
 export function drawFeeds(
   graph: Graph,
   seed: number,
@@ -152,7 +242,8 @@ export function drawFeeds(
   for (const [place, index] of graph.inputs.entries()) {
     const { name, shape } = nodeAt(graph.nodes, index);
     const values = spacedValues(sizeOf(shape), seed + place);
-    inputs[name] = name === 'target' ? values.map((value) => (value + 2) / 4) : values;
+    if (name === 'target') inputs[name] = values.map((value) => (value + 2) / 4);
+    else inputs[name] = name === 'seed' ? Float64Array.of(seed) : values;
   }
   const weights = new Float64Array(layoutOf(graph).length);
   for (const [place, { offset, length }] of layoutOf(graph).tensors.entries()) {

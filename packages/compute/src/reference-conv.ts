@@ -1,41 +1,69 @@
-import { type ConvGeometry, imageShape, type Shape } from './graph.ts';
+import { type ConvGeometry, gridShape, type Shape } from './graph.ts';
+
+interface ConvShapes {
+  /** The convolution's input, weight and result; for its transpose too. */
+  readonly x: Shape;
+  readonly w: Shape;
+  readonly y: Shape;
+}
 
 /** Calls `visit` for every product of a convolution: flat places in its input, its weight and its result. */
 function eachProduct(
-  shapes: { x: Shape; w: Shape; y: Shape },
-  { stride, padding }: ConvGeometry,
+  shapes: ConvShapes,
+  geometry: ConvGeometry,
   visit: (x: number, w: number, y: number) => void,
 ): void {
-  const [, channels, height, width] = imageShape(shapes.x, 'conv2d');
-  const [out, , kernel] = imageShape(shapes.w, 'conv2d');
-  const [n, , yHeight, yWidth] = imageShape(shapes.y, 'conv2d');
+  const { groups } = geometry;
+  const [n, channels, xSpatial] = gridShape(shapes.x, 'conv');
+  const [, out, ySpatial] = gridShape(shapes.y, 'conv');
+  const [, inner, kernel] = gridShape(shapes.w, 'conv');
+  const taps = tapsOf(xSpatial, ySpatial, kernel, geometry);
+  const [xPixels, yPixels] = [volume(xSpatial), volume(ySpatial)];
+  const perTap = volume(kernel);
   for (let sample = 0; sample < n; sample++) {
     for (let o = 0; o < out; o++) {
-      for (let row = 0; row < yHeight; row++) {
-        for (let column = 0; column < yWidth; column++) {
-          const y = ((sample * out + o) * yHeight + row) * yWidth + column;
-          for (let c = 0; c < channels; c++) {
-            for (let i = 0; i < kernel; i++) {
-              const xRow = row * stride + i - padding;
-              if (xRow < 0 || xRow >= height) continue;
-              for (let j = 0; j < kernel; j++) {
-                const xColumn = column * stride + j - padding;
-                if (xColumn < 0 || xColumn >= width) continue;
-                const x = ((sample * channels + c) * height + xRow) * width + xColumn;
-                visit(x, ((o * channels + c) * kernel + i) * kernel + j, y);
-              }
-            }
-          }
-        }
+      const firstChannel = Math.floor(o / (out / groups)) * inner;
+      for (let c = 0; c < inner; c++) {
+        const xAt = (sample * channels + firstChannel + c) * xPixels;
+        const yAt = (sample * out + o) * yPixels;
+        const wAt = (o * inner + c) * perTap;
+        for (const { x, w, y } of taps) visit(xAt + x, wAt + w, yAt + y);
       }
     }
   }
 }
 
-interface ConvShapes {
-  readonly x: Shape;
-  readonly w: Shape;
-  readonly y: Shape;
+/** Every pair of a result's and an input's pixel that some tap joins, within one pair of channels. */
+function tapsOf(
+  xSpatial: readonly number[],
+  ySpatial: readonly number[],
+  kernel: readonly number[],
+  { stride, padding, dilation }: ConvGeometry,
+): { x: number; w: number; y: number }[] {
+  let joined = [{ x: 0, w: 0, y: 0 }];
+  for (const [axis, steps] of ySpatial.entries()) {
+    const [size = 1, taps = 1] = [xSpatial[axis], kernel[axis]];
+    joined = joined.flatMap((before) => {
+      const more: { x: number; w: number; y: number }[] = [];
+      for (let step = 0; step < steps; step++) {
+        for (let tap = 0; tap < taps; tap++) {
+          const place = step * stride + tap * dilation - padding;
+          if (place < 0 || place >= size) continue;
+          more.push({
+            x: before.x * size + place,
+            w: before.w * taps + tap,
+            y: before.y * steps + step,
+          });
+        }
+      }
+      return more;
+    });
+  }
+  return joined;
+}
+
+function volume(spatial: readonly number[]): number {
+  return spatial.reduce((product, size) => product * size, 1);
 }
 
 /** Adds the convolution of `x` with `w` onto `y`, which holds the bias or zeros. */
@@ -51,28 +79,32 @@ export function convForward(
   });
 }
 
-/** Adds the gradient by the input onto `dx`. */
-export function convInputGradient(
+/** Adds the transpose of the convolution, of `y` with `w`, onto `x`. */
+export function convTranspose(
   shapes: ConvShapes,
   geometry: ConvGeometry,
-  dy: Float64Array,
+  y: Float64Array,
   w: Float64Array,
-  dx: Float64Array,
+  x: Float64Array,
 ): void {
   eachProduct(shapes, geometry, (xi, wi, yi) => {
-    dx[xi] = (dx[xi] ?? 0) + (dy[yi] ?? 0) * (w[wi] ?? 0);
+    x[xi] = (x[xi] ?? 0) + (y[yi] ?? 0) * (w[wi] ?? 0);
   });
 }
 
-/** Adds the gradient by the weight onto `dw`. */
+/** Adds the gradient by the weight onto `dw`, which has one part for each of `examples`. */
 export function convWeightGradient(
   shapes: ConvShapes,
   geometry: ConvGeometry,
+  examples: number,
   x: Float64Array,
   dy: Float64Array,
   dw: Float64Array,
 ): void {
+  const part = dw.length / examples;
+  const perExample = x.length / examples;
   eachProduct(shapes, geometry, (xi, wi, yi) => {
-    dw[wi] = (dw[wi] ?? 0) + (dy[yi] ?? 0) * (x[xi] ?? 0);
+    const at = Math.floor(xi / perExample) * part + wi;
+    dw[at] = (dw[at] ?? 0) + (dy[yi] ?? 0) * (x[xi] ?? 0);
   });
 }

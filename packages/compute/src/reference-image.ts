@@ -1,66 +1,62 @@
-import { imageShape, type Shape } from './graph.ts';
+import { gridShape, imageShape, type Shape, sizeOf } from './graph.ts';
 
-/** Calls `visit` for every pixel of a large image with the pixel of the small one (`size` times smaller) that covers it. */
-function eachCovered(
-  large: Shape,
-  size: number,
-  visit: (largeIndex: number, smallIndex: number) => void,
-): void {
-  const [n, channels, height, width] = imageShape(large, 'pool');
-  for (let plane = 0; plane < n * channels; plane++) {
-    for (let row = 0; row < height; row++) {
-      for (let column = 0; column < width; column++) {
-        const smallRow = plane * (height / size) + Math.floor(row / size);
-        visit(
-          (plane * height + row) * width + column,
-          smallRow * (width / size) + Math.floor(column / size),
-        );
-      }
+/** For every pixel of a large image, the pixel of the small one (`size` times smaller along each axis) that covers it. */
+function coveredBy(large: Shape, size: readonly number[]): Uint32Array {
+  const [n, channels, spatial] = gridShape(large, 'pool');
+  const covered = new Uint32Array(sizeOf(large));
+  for (const index of covered.keys()) {
+    let rest = index;
+    let small = 0;
+    let unit = 1;
+    for (const [back, dim] of [...spatial].reverse().entries()) {
+      const window = size[size.length - 1 - back] ?? 1;
+      small += Math.floor((rest % dim) / window) * unit;
+      unit *= dim / window;
+      rest = Math.floor(rest / dim);
     }
+    covered[index] = (rest % (n * channels)) * unit + small;
   }
+  return covered;
 }
 
-export function maxPool(large: Shape, size: number, x: Float64Array): Float64Array {
-  const y = new Float64Array(x.length / size ** 2).fill(Number.NEGATIVE_INFINITY);
-  eachCovered(large, size, (from, to) => {
+export function maxPool(large: Shape, size: readonly number[], x: Float64Array): Float64Array {
+  const y = new Float64Array(x.length / sizeOf(size)).fill(Number.NEGATIVE_INFINITY);
+  for (const [from, to] of coveredBy(large, size).entries()) {
     y[to] = Math.max(y[to] ?? 0, x[from] ?? 0);
-  });
+  }
   return y;
 }
 
-/** A square's gradient in equal shares to all places that hold its maximum. */
+/** A window's gradient in equal shares to all places that hold its maximum. */
 export function maxPoolGradient(
   large: Shape,
-  size: number,
+  size: readonly number[],
   x: Float64Array,
   dy: Float64Array,
 ): Float64Array {
   const largest = maxPool(large, size, x);
   const equals = new Float64Array(dy.length);
-  eachCovered(large, size, (from, to) => {
+  const covered = coveredBy(large, size);
+  for (const [from, to] of covered.entries()) {
     if (x[from] === largest[to]) equals[to] = (equals[to] ?? 0) + 1;
-  });
+  }
   const dx = new Float64Array(x.length);
-  eachCovered(large, size, (from, to) => {
+  for (const [from, to] of covered.entries()) {
     if (x[from] === largest[to]) dx[from] = (dy[to] ?? 0) / (equals[to] ?? 1);
-  });
+  }
   return dx;
 }
 
-export function avgPool(large: Shape, size: number, x: Float64Array): Float64Array {
-  const y = new Float64Array(x.length / size ** 2);
-  eachCovered(large, size, (from, to) => {
-    y[to] = (y[to] ?? 0) + (x[from] ?? 0) / size ** 2;
-  });
+export function avgPool(large: Shape, size: readonly number[], x: Float64Array): Float64Array {
+  const y = new Float64Array(x.length / sizeOf(size));
+  for (const [from, to] of coveredBy(large, size).entries()) {
+    y[to] = (y[to] ?? 0) + (x[from] ?? 0) / sizeOf(size);
+  }
   return y;
 }
 
-export function upsample(large: Shape, factor: number, x: Float64Array): Float64Array {
-  const y = new Float64Array(x.length * factor ** 2);
-  eachCovered(large, factor, (to, from) => {
-    y[to] = x[from] ?? 0;
-  });
-  return y;
+export function upsample(large: Shape, factor: readonly number[], x: Float64Array): Float64Array {
+  return Float64Array.from(coveredBy(large, factor), (from) => x[from] ?? 0);
 }
 
 /** Calls `visit` for every pair that bilinear doubling joins: places in the large and the small image, and the weight. */
@@ -115,7 +111,7 @@ export function concatChannels(
   shapes: readonly Shape[],
   images: readonly Float64Array[],
 ): Float64Array {
-  const [n] = imageShape(shapes[0] ?? [], 'concat');
+  const [n] = gridShape(shapes[0] ?? [], 'concat');
   const joined = new Float64Array(images.reduce((sum, image) => sum + image.length, 0));
   let at = 0;
   for (let sample = 0; sample < n; sample++) {
@@ -128,27 +124,35 @@ export function concatChannels(
   return joined;
 }
 
-export function sliceChannels(
+/** What lies in [from, to) on one axis, with zeros where that is outside of `x`. */
+export function window(
   shape: Shape,
-  { from, to }: { from: number; to: number },
+  { axis, from, to }: { axis: number; from: number; to: number },
   x: Float64Array,
 ): Float64Array {
-  const [n, channels, height, width] = imageShape(shape, 'sliceChannels');
-  const pixels = height * width;
-  const part = new Float64Array(n * (to - from) * pixels);
-  for (let sample = 0; sample < n; sample++) {
-    const start = (sample * channels + from) * pixels;
-    part.set(x.subarray(start, start + (to - from) * pixels), sample * (to - from) * pixels);
+  const size = shape[axis] ?? 1;
+  const inner = sizeOf(shape.slice(axis + 1));
+  const outer = sizeOf(shape.slice(0, axis));
+  const result = new Float64Array(outer * (to - from) * inner);
+  for (let i = 0; i < outer; i++) {
+    for (let at = Math.max(from, 0); at < Math.min(to, size); at++) {
+      const start = (i * size + at) * inner;
+      result.set(x.subarray(start, start + inner), (i * (to - from) + at - from) * inner);
+    }
   }
-  return part;
+  return result;
 }
 
-export function channelSum(shape: Shape, x: Float64Array): Float64Array {
-  const [, channels, height, width] = imageShape(shape, 'channelSum');
-  const sums = new Float64Array(channels);
+/** The sum of every channel over pixels and samples, for each of `examples` parts of the batch. */
+export function channelSum(shape: Shape, examples: number, x: Float64Array): Float64Array {
+  const [n, channels, spatial] = gridShape(shape, 'channelSum');
+  const pixels = sizeOf(spatial);
+  const sums = new Float64Array(examples * channels);
   for (const [index, value] of x.entries()) {
-    const channel = Math.floor(index / (height * width)) % channels;
-    sums[channel] = (sums[channel] ?? 0) + value;
+    const plane = Math.floor(index / pixels);
+    const example = Math.floor(plane / channels / (n / examples));
+    const at = example * channels + (plane % channels);
+    sums[at] = (sums[at] ?? 0) + value;
   }
   return sums;
 }

@@ -1,4 +1,4 @@
-import { imageShape, type NormGeometry, type Shape } from './graph.ts';
+import { gridShape, type NormGeometry, type Shape, sizeOf } from './graph.ts';
 
 interface Group {
   readonly mean: number;
@@ -13,8 +13,8 @@ interface Group {
 
 /** Every group of every sample, with its statistics in two passes. */
 function groupsOf(x: Float64Array, shape: Shape, { groups, epsilon }: NormGeometry): Group[] {
-  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
-  const pixels = height * width;
+  const [n, channels, spatial] = gridShape(shape, 'groupNorm');
+  const pixels = sizeOf(spatial);
   const size = (channels / groups) * pixels;
   return Array.from({ length: n * groups }, (_, index) => {
     const start = index * size;
@@ -55,17 +55,20 @@ export function normForward(
   return y;
 }
 
-/** Σ dy · x̂ per channel. */
+/** Σ dy · x̂ per channel, for each of `examples` parts of the batch. */
 export function normScaleGradient(
   shape: Shape,
   geometry: NormGeometry,
+  examples: number,
   x: Float64Array,
   dy: Float64Array,
 ): Float64Array {
-  const gradient = new Float64Array(imageShape(shape, 'groupNorm')[1]);
+  const [, channels] = gridShape(shape, 'groupNorm');
+  const gradient = new Float64Array(examples * channels);
   for (const group of groupsOf(x, shape, geometry)) {
+    const example = Math.floor(group.start / (x.length / examples));
     for (let i = group.start; i < group.end; i++) {
-      const c = channelAt(group, i);
+      const c = example * channels + channelAt(group, i);
       const normalised = ((x[i] ?? 0) - group.mean) * group.inverse;
       gradient[c] = (gradient[c] ?? 0) + (dy[i] ?? 0) * normalised;
     }

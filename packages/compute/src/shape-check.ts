@@ -28,3 +28,24 @@ export function checkEqual(layer: string, what: string, got: Shape, wanted: Shap
     fail(layer, `${what} has shape [${got.join(', ')}], wanted [${wanted.join(', ')}]`);
   }
 }
+
+/** An image of `least` to `most` spatial axes, taken apart. */
+export function checkGrid(
+  layer: string,
+  shape: Shape,
+  least: number,
+  most: number,
+): [samples: number, channels: number, spatial: readonly number[]] {
+  const [n, c, ...spatial] = shape;
+  if (n === undefined || c === undefined || spatial.length < least || spatial.length > most) {
+    const axes = most === 3 ? '[depth, ]height, width' : 'height, width';
+    const wanted = least === 3 ? 'depth, height, width' : axes;
+    return fail(layer, `wanted [samples, channels, ${wanted}], got [${shape.join(', ')}]`);
+  }
+  return [n, c, spatial];
+}
+
+/** A positive, finite number. */
+export function checkPositive(layer: string, what: string, value: number): void {
+  if (!(value > 0 && value < Infinity)) fail(layer, `${what} ${value} is not positive`);
+}

@@ -3,17 +3,27 @@ import {
   type Graph,
   type GraphNode,
   gradientLayoutOf,
-  imageShape,
+  gridShape,
   layoutOf,
   nodeAt,
 } from './graph.ts';
 import {
   lowerConv,
-  lowerConvInputGradient,
+  lowerConvTranspose,
   lowerConvWeightGradientByTaps,
   lowerConvWeightGradientWide,
 } from './lower-conv.ts';
-import { lowerBce, lowerBceGradient, lowerDice, lowerDiceGradient } from './lower-loss.ts';
+import { lowerDense, lowerDenseInputGradient, lowerDenseWeightGradient } from './lower-dense.ts';
+import {
+  lowerBce,
+  lowerBceGradient,
+  lowerDice,
+  lowerDiceGradient,
+  lowerFocal,
+  lowerFocalGradient,
+  lowerSmoothL1,
+  lowerSmoothL1Gradient,
+} from './lower-loss.ts';
 import {
   lowerChannelSum,
   lowerGroupNorm,
@@ -43,7 +53,8 @@ export interface ToOnnxInit {
  * The graph as an ONNX model (opset 17, float32, fixed shapes).
  *
  * Inputs and outputs have the graph's names. A differentiated graph has one more output, `gradient`: all trained parameters'
- * gradients flattened into one vector in canonical order (`gradientLayoutOf`).
+ * gradients flattened into one vector in canonical order (`gradientLayoutOf`), or one such vector after the other for each example. Dropout
+ * layers have to be exposed before (`exposeDropout`).
  *
  * @throws {ComputeError} `BAD_INPUT` when `weights` is not of the layout's length.
  */
@@ -72,9 +83,12 @@ export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
     model.output(name, valueAt(node), nodeAt(graph.nodes, node).shape);
   }
   if (graph.gradients !== undefined) {
-    const flat = graph.gradients.map(({ node }) => model.reshape(valueAt(node), [-1]));
-    const joined = model.node('Concat', flat, { axis: 0 });
-    model.output('gradient', joined, [gradientLayoutOf(graph).length]);
+    const { examples, clipNorm } = graph.perExample ?? { examples: 1, clipNorm: null };
+    const rows = graph.gradients.map(({ node }) => model.reshape(valueAt(node), [examples, -1]));
+    const joined = model.node('Concat', rows, { axis: 1 });
+    const { length } = gradientLayoutOf(graph);
+    const clipped = clipNorm === null ? joined : lowerClip(model, joined, clipNorm);
+    model.output('gradient', model.reshape(clipped, [examples * length]), [examples * length]);
   }
   return model.finish();
 }
@@ -110,12 +124,31 @@ function lower(
     }
     case 'reluGradient': {
       const [y, dy] = node.inputs;
-      // min(y · huge, 1) is the 0/1 mask of where x was positive: onnxruntime has no faster way to it than this operator.
-      const mask = model.node('HardSigmoid', [at(y)], {
-        alpha: { float: 1e38 },
-        beta: { float: 0 },
-      });
-      return model.node('Mul', [at(dy), mask]);
+      return model.node('Mul', [at(dy), positiveMask(model, at(y))]);
+    }
+    case 'leakyRelu':
+      return model.node('LeakyRelu', node.inputs.map(at), { alpha: { float: node.slope } });
+    case 'leakyReluGradient': {
+      const [y, dy] = node.inputs;
+      const above = model.node('Mul', [positiveMask(model, at(y)), model.float(1 - node.slope)]);
+      const slope = model.node('Add', [above, model.float(node.slope)]);
+      return model.node('Mul', [at(dy), slope]);
+    }
+    case 'softmax':
+      return model.node('Softmax', node.inputs.map(at), { axis: 1 });
+    case 'softmaxGradient': {
+      const [y, dy] = node.inputs;
+      const product = model.node('Mul', [at(dy), at(y)]);
+      const dot = model.node('ReduceSum', [product, model.ints([1])], { keepdims: 1 });
+      return model.node('Mul', [at(y), model.node('Sub', [at(dy), dot])]);
+    }
+    case 'dropout':
+      throw new ComputeError('BAD_GRAPH', `${node.name}: dropout is exposed before it is emitted`);
+    case 'addChannels': {
+      const [x, b] = node.inputs;
+      const [, channels, spatial] = gridShape(node.shape, node.name);
+      const column = model.reshape(at(b), [1, channels, ...spatial.map(() => 1)]);
+      return model.node('Add', [at(x), column]);
     }
     case 'sigmoidGradient': {
       const [y, dy] = node.inputs;
@@ -130,26 +163,34 @@ function lower(
       const rest = model.node('Mul', [y, model.node('Sub', [model.float(1), s])]);
       return model.node('Mul', [at(dy), model.node('Add', [s, rest])]);
     }
-    case 'conv2d': {
-      const [x, w, b] = node.inputs;
-      const kernel = imageShape(shapeAt(w), node.name)[2];
-      const inputs = b === undefined ? [at(x), at(w)] : [at(x), at(w), at(b)];
-      return lowerConv(model, inputs, kernel, node);
+    case 'conv': {
+      const [, w] = node.inputs;
+      return lowerConv(model, given(node.inputs).map(at), shapeAt(w), node);
     }
-    case 'conv2dInputGradient': {
-      const [dy, w] = node.inputs;
-      const shapes = { x: node.shape, w: shapeAt(w), dy: shapeAt(dy) };
-      return lowerConvInputGradient(model, [at(dy), at(w)], shapes, node);
+    case 'convTranspose': {
+      const [y, w] = node.inputs;
+      const shapes = { x: node.shape, w: shapeAt(w), y: shapeAt(y) };
+      return lowerConvTranspose(model, [at(y), at(w)], shapes, node);
     }
-    case 'conv2dWeightGradient': {
+    case 'convWeightGradient': {
       const [x, dy] = node.inputs;
-      const shapes = { x: shapeAt(x), w: node.shape, dy: shapeAt(dy) };
+      const w = node.examples === null ? node.shape : node.shape.slice(1);
+      const shapes = { x: shapeAt(x), w, dy: shapeAt(dy) };
       const lowerGradient =
         target === 'cpu' ? lowerConvWeightGradientWide : lowerConvWeightGradientByTaps;
       return lowerGradient(model, [at(x), at(dy)], shapes, node);
     }
+    case 'dense':
+      return lowerDense(model, given(node.inputs).map(at));
+    case 'denseInputGradient':
+      return lowerDenseInputGradient(model, node.inputs.map(at));
+    case 'denseWeightGradient': {
+      const [x, dy] = node.inputs;
+      const shapes = { x: shapeAt(x), dy: shapeAt(dy) };
+      return lowerDenseWeightGradient(model, [at(x), at(dy)], shapes, node);
+    }
     case 'channelSum':
-      return lowerChannelSum(model, at(node.inputs[0]), shapeAt(node.inputs[0]));
+      return lowerChannelSum(model, at(node.inputs[0]), shapeAt(node.inputs[0]), node);
     case 'groupNorm': {
       const [x, scale, shift] = node.inputs;
       return lowerGroupNorm(model, [at(x), at(scale), at(shift)], node.shape, node);
@@ -163,19 +204,19 @@ function lower(
       const [x, dy] = node.inputs;
       return lowerGroupNormScaleGradient(model, [at(x), at(dy)], shapeAt(x), node);
     }
-    case 'maxPool2d':
-    case 'avgPool2d':
+    case 'maxPool':
+    case 'avgPool':
       return lowerPool(
         model,
-        node.op === 'maxPool2d' ? 'MaxPool' : 'AveragePool',
+        node.op === 'maxPool' ? 'MaxPool' : 'AveragePool',
         at(node.inputs[0]),
         node.size,
       );
-    case 'maxPool2dGradient': {
+    case 'maxPoolGradient': {
       const [x, dy] = node.inputs;
       return lowerMaxPoolGradient(model, [at(x), at(dy)], node.size);
     }
-    case 'upsample2d':
+    case 'upsample':
       return lowerUpsample(model, at(node.inputs[0]), node.factor);
     case 'upsampleBilinear2d':
       return lowerBilinear(model, at(node.inputs[0]));
@@ -183,13 +224,21 @@ function lower(
       return lowerBilinearGradient(model, at(node.inputs[0]), node.shape);
     case 'concat':
       return model.node('Concat', node.inputs.map(at), { axis: 1 });
-    case 'sliceChannels':
+    case 'slice':
       return model.node('Slice', [
         at(node.inputs[0]),
         model.ints([node.from]),
         model.ints([node.to]),
-        model.ints([1]),
+        model.ints([node.axis]),
       ]);
+    case 'pad': {
+      const edge = (size: number): number[] =>
+        node.shape.map((_, axis) => (axis === node.axis ? size : 0));
+      const pads = model.ints([...edge(node.before), ...edge(node.after)]);
+      return model.node('Pad', [at(node.inputs[0]), pads, model.float(0)]);
+    }
+    case 'reshape':
+      return model.reshape(at(node.inputs[0]), node.shape);
     case 'sum':
       return model.node('ReduceSum', [at(node.inputs[0])], { keepdims: 0 });
     case 'mean':
@@ -205,13 +254,49 @@ function lower(
       const weights = weight === undefined ? undefined : at(weight);
       return lowerBceGradient(model, [at(dy), at(logits), at(t), weights], node.shape);
     }
+    case 'focalLoss': {
+      const [logits, t] = node.inputs;
+      return lowerFocal(model, [at(logits), at(t)], node);
+    }
+    case 'focalLossGradient': {
+      const [dy, logits, t] = node.inputs;
+      return lowerFocalGradient(model, [at(dy), at(logits), at(t)], node.shape, node);
+    }
+    case 'smoothL1Loss': {
+      const [x, t] = node.inputs;
+      return lowerSmoothL1(model, [at(x), at(t)], node.beta);
+    }
+    case 'smoothL1LossGradient': {
+      const [dy, x, t] = node.inputs;
+      return lowerSmoothL1Gradient(model, [at(dy), at(x), at(t)], node.shape, node.beta);
+    }
     case 'softDiceLoss': {
       const [logits, t] = node.inputs;
-      return lowerDice(model, [at(logits), at(t)], node);
+      return lowerDice(model, [at(logits), at(t)], shapeAt(logits), node);
     }
     case 'softDiceLossGradient': {
       const [dy, logits, t] = node.inputs;
       return lowerDiceGradient(model, [at(dy), at(logits), at(t)], node.shape, node);
     }
   }
+}
+
+/** Every row scaled to an L2 norm of at most `clipNorm`. A row that holds NaN or an infinity comes out as NaN. */
+function lowerClip(model: OnnxModel, rows: string, clipNorm: number): string {
+  const squares = model.node('ReduceSum', [model.node('Mul', [rows, rows]), model.ints([1])], {
+    keepdims: 1,
+  });
+  const norms = model.node('Sqrt', [squares]);
+  const limit = model.float(clipNorm);
+  const factor = model.node('Div', [limit, model.node('Max', [norms, limit])]);
+  return model.node('Mul', [rows, factor]);
+}
+
+// min(y · huge, 1) is the 0/1 mask of where y is positive: onnxruntime has no faster way to it than this operator.
+function positiveMask(model: OnnxModel, y: string): string {
+  return model.node('HardSigmoid', [y], { alpha: { float: 1e38 }, beta: { float: 0 } });
+}
+
+function given(inputs: readonly (number | undefined)[]): number[] {
+  return inputs.filter((input) => input !== undefined);
 }

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { createGraph, type Value } from './builder.ts';
+import { createGraph } from './builder.ts';
 import { differentiate } from './differentiate.ts';
 import { type Graph, layoutOf } from './graph.ts';
+import type { Value } from './graph-assembly.ts';
 import { createOnnxEngine } from './onnx-engine.ts';
 import { createRandom, relativeError, toSingle } from './operator-cases.ts';
 import { interpret } from './reference.ts';
