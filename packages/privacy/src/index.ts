@@ -8,6 +8,7 @@ export {
   createMechanism,
   type MechanismSpec,
   type MechanismStep,
+  oneByOne,
   type PrivateMechanism,
 } from './mechanism.ts';
 export { checkPolicy, type PolicyTerms, policyLimits } from './policy.ts';

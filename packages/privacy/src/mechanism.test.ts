@@ -8,6 +8,7 @@ import {
   type MechanismSpec,
   type MechanismStep,
   noiseSigma,
+  oneByOne,
   sumClipped,
 } from './mechanism.ts';
 import { seeded, wordsThen } from './random-fixture.ts';
@@ -26,7 +27,13 @@ function cohort(gradients: readonly Float32Array[], dimension: number): Mechanis
   return {
     patients: gradients.length,
     dimension,
-    gradientOf: async (patient) => gradients[patient] ?? new Float32Array(0),
+    gradientsOf: oneByOne(async (patient) => gradients[patient] ?? new Float32Array(0)),
+  };
+}
+
+function eachOf(...gradients: Float32Array[]): MechanismStep['gradientsOf'] {
+  return async function* () {
+    yield* gradients;
   };
 }
 
@@ -153,7 +160,7 @@ test('releases noise when nobody is drawn, and asks for no gradient', async () =
   const released = await mechanism.step({
     patients: 30,
     dimension: 40,
-    gradientOf: () => Promise.reject(new Error('somebody was drawn')),
+    gradientsOf: oneByOne(() => Promise.reject(new Error('somebody was drawn'))),
   });
   expect(new Set(released).size).toBeGreaterThan(35);
   expect(mechanism.history).toEqual([{ sampleRate: 2 ** -53, noiseMultiplier: 3, steps: 1 }]);
@@ -194,10 +201,10 @@ test('counts a step from its beginning, one event for all of them', async () => 
   const step: MechanismStep = {
     patients: 2,
     dimension: 3,
-    async gradientOf() {
+    gradientsOf: oneByOne(async () => {
       during = mechanism.history;
       return new Float32Array(3);
-    },
+    }),
   };
   await mechanism.step(step);
   expect(during).toEqual([{ sampleRate: 1, noiseMultiplier: 3, steps: 1 }]);
@@ -209,11 +216,23 @@ test('counts a step from its beginning, one event for all of them', async () => 
 test.each<[string, Partial<MechanismStep>, AbortSignal | undefined, unknown]>([
   [
     'a patient cannot be read',
-    { gradientOf: () => Promise.reject(new Error('disk')) },
+    { gradientsOf: oneByOne(() => Promise.reject(new Error('disk'))) },
     undefined,
     new Error('disk'),
   ],
   ['a gradient has another length', { dimension: 4 }, undefined, expect.any(RangeError)],
+  [
+    'a patient is left out',
+    { gradientsOf: eachOf(new Float32Array(3)) },
+    undefined,
+    expect.any(RangeError),
+  ],
+  [
+    'a patient comes twice',
+    { gradientsOf: eachOf(new Float32Array(3), new Float32Array(3), new Float32Array(3)) },
+    undefined,
+    expect.any(RangeError),
+  ],
   ['it is aborted', {}, AbortSignal.abort(new Error('enough')), new Error('enough')],
 ])('fails when %s, and counts all the same', async (_, change, signal, error) => {
   const mechanism = createMechanism({ random: seeded('failure') }, { ...spec, sampleRate: 1 });

@@ -24,8 +24,11 @@ export interface MechanismStep {
   readonly patients: number;
   /** Length of every gradient. */
   readonly dimension: number;
-  /** The gradient of one patient, 0…patients − 1: the mean over that patient's drawn slices. Read, and not kept. */
-  gradientOf(patient: number): Promise<Float32Array>;
+  /**
+   * The gradients of the `drawn` patients, each 0…patients − 1 and named once: one for each, in any order, each the mean over that patient's drawn
+   * slices. An array is read before the next is asked for, and not kept.
+   */
+  gradientsOf(drawn: readonly number[]): AsyncIterable<Float32Array>;
 }
 
 /**
@@ -41,9 +44,9 @@ export interface PrivateMechanism {
    *
    * A gradient with NaN or an infinity contributes zero, as if the patient had not been drawn.
    *
-   * @throws {RangeError} for a cohort without patients, a dimension that is no positive whole number, a gradient of another length. Only
-   * the last counts as a step: the others are seen before anybody is drawn.
-   * @throws whatever `gradientOf` throws, and the signal's reason between two patients. The step is accounted for all the same.
+   * @throws {RangeError} for a cohort without patients, a dimension that is no positive whole number, a gradient of another length, more or fewer
+   * gradients than patients were drawn. Only the last two count as a step: the others are seen before anybody is drawn.
+   * @throws whatever `gradientsOf` throws, and the signal's reason between two patients. The step is accounted for all the same.
    */
   step(step: MechanismStep, options?: { signal?: AbortSignal }): Promise<Float32Array>;
   /** What was begun so far: empty, or one event that counts every step. */
@@ -145,17 +148,35 @@ export async function sumClipped(
   const sum = new Float64Array(step.dimension);
   const clipped = new Int32Array(step.dimension);
   let zeros = 0;
-  for (const patient of drawn) {
+  let left = drawn.length;
+  signal?.throwIfAborted();
+  for await (const gradient of step.gradientsOf(drawn)) {
     signal?.throwIfAborted();
-    if (!clipToGrid(await step.gradientOf(patient), grid, clipped)) {
+    left -= 1;
+    if (left < 0) break;
+    if (!clipToGrid(gradient, grid, clipped)) {
       zeros += 1;
       continue;
     }
     for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (clipped[i] as number);
   }
+  if (left !== 0) {
+    throw new RangeError(
+      `wanted a gradient for each patient drawn, got ${left < 0 ? 'more' : 'fewer'}`,
+    );
+  }
   // Once more, so that whether an abort is heeded does not depend on who was drawn.
   signal?.throwIfAborted();
   return { sum, zeros };
+}
+
+/** Gradients that are computed one patient after the other. */
+export function oneByOne(
+  gradientOf: (patient: number) => Promise<Float32Array>,
+): MechanismStep['gradientsOf'] {
+  return async function* (drawn) {
+    for (const patient of drawn) yield await gradientOf(patient);
+  };
 }
 
 /** √((σR)² + r²) in grid steps, never rounded below it: four roundings take at most 2^-51 of it away. */

@@ -2,7 +2,7 @@
 // value than from its neighbour, so that a single release can tell which of the two it was.
 import { expect, test } from 'vitest';
 import { createDiscreteGaussian } from './discrete-gaussian.ts';
-import { createMechanism } from './mechanism.ts';
+import { createMechanism, oneByOne } from './mechanism.ts';
 import { seeded } from './random-fixture.ts';
 import { createUniform } from './uniform.ts';
 
@@ -54,7 +54,7 @@ test('finds no release of the mechanism that only one of two neighbours reaches'
     const released = await mechanism.step({
       patients: 1,
       dimension: 2000,
-      gradientOf: async () => truth,
+      gradientsOf: oneByOne(async () => truth),
     });
     // Each release is the float32 of a whole number of steps: from any other whole number, noise of a whole number leads there too.
     const hits = released.filter((value) => Math.fround(Math.round(value / step) * step) !== value);

@@ -1,5 +1,10 @@
 import { createRandom, generatePatient } from '@consilium/imaging/phantom';
-import { createMechanism, type MechanismSpec, noiseMultiplierFor } from '@consilium/privacy';
+import {
+  createMechanism,
+  type MechanismSpec,
+  noiseMultiplierFor,
+  oneByOne,
+} from '@consilium/privacy';
 import { seededBytes } from './seeded-bytes.ts';
 
 /** An image of `imageSide`² values in [0, 1], and the network that learns from it: one hidden layer of sigmoids, one output. */
@@ -73,7 +78,7 @@ async function attackMechanism(
     const released = await mechanism.step({
       patients: 1,
       dimension: parameters,
-      gradientOf: async () => target.gradient,
+      gradientsOf: oneByOne(async () => target.gradient),
     });
     for (let i = 0; i < parameters; i++) sum[i] = (sum[i] ?? 0) + (released[i] ?? 0);
     each.push(invert(released, target));

@@ -1,4 +1,4 @@
-import { createMechanism, type MechanismSpec } from '@consilium/privacy';
+import { createMechanism, type MechanismSpec, oneByOne } from '@consilium/privacy';
 import type { RandomBytes } from '@consilium/weights';
 import type { Canary, Implementation, Release } from './canary-audit.ts';
 import { seededBytes } from './seeded-bytes.ts';
@@ -59,7 +59,7 @@ function releasesOf(
     mechanism.step({
       patients: cohort.length,
       dimension,
-      gradientOf: async (patient) => gradientAt(cohort[patient], dimension, gradientOf),
+      gradientsOf: oneByOne(async (patient) => gradientAt(cohort[patient], dimension, gradientOf)),
     });
 }
 

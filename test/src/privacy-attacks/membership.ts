@@ -4,6 +4,7 @@ import {
   type MechanismSpec,
   type MechanismStep,
   noiseMultiplierFor,
+  oneByOne,
 } from '@consilium/privacy';
 import { type RocArea, rocArea } from '@consilium/privacy/audit';
 import { seededBytes } from './seeded-bytes.ts';
@@ -12,10 +13,9 @@ import { seededBytes } from './seeded-bytes.ts';
 type Update = (step: MechanismStep) => Promise<Float32Array>;
 
 /** Without privacy: the mean gradient of everybody. */
-const meanOfAll: Update = async ({ patients, dimension, gradientOf }) => {
+const meanOfAll: Update = async ({ patients, dimension, gradientsOf }) => {
   const mean = new Float32Array(dimension);
-  for (let patient = 0; patient < patients; patient++) {
-    const gradient = await gradientOf(patient);
+  for await (const gradient of gradientsOf(Array.from({ length: patients }, (_, i) => i))) {
     for (let i = 0; i < dimension; i++) mean[i] = (mean[i] ?? 0) + (gradient[i] ?? 0) / patients;
   }
   return mean;
@@ -93,7 +93,7 @@ async function attackMembership(
     const released = await update({
       patients,
       dimension,
-      gradientOf: async (patient) => gradients[patient] ?? new Float32Array(dimension),
+      gradientsOf: oneByOne(async (patient) => gradients[patient] ?? new Float32Array(dimension)),
     });
     addShares(memberShare, gradients, released);
     addShares(

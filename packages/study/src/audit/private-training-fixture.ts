@@ -1,4 +1,4 @@
-import { createMechanism } from '@consilium/privacy';
+import { createMechanism, oneByOne } from '@consilium/privacy';
 import { createLayout, type Layout, putPart, type RandomBytes, takePart } from '@consilium/weights';
 import type { StudyState } from '../replay.ts';
 import { type AuditStudyInit, learningRate } from './study-manifest-fixture.ts';
@@ -46,8 +46,9 @@ export async function trainPrivately(
     const released = await mechanism.step({
       patients,
       dimension: trained.length,
-      gradientOf: async (patient) =>
+      gradientsOf: oneByOne(async (patient) =>
         moving.map((value, i) => value - Math.sin(1 + i * 0.37 + (patient % 3))),
+      ),
     });
     for (let i = 0; i < moving.length; i++) {
       moving[i] = (moving[i] as number) - learningRate * (released[i] as number);
