@@ -3,7 +3,7 @@ import { appendFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBlobStore, openLogStore } from '@consilium/log';
 import { OwnLog, openTrainingStore, Site, type SiteComponents, systemClock } from '@consilium/node';
-import { createMechanism } from '@consilium/privacy';
+import { createMechanism, oneByOne } from '@consilium/privacy';
 import { logPlaceOf, openRecord } from '@consilium/records';
 import { Level } from 'level';
 import { foundingEnvelope, initialPayload, privateKey } from './private-site.ts';
@@ -35,7 +35,9 @@ const trainer: SiteComponents['trainer'] = {
       const released = await mechanism.step({
         patients: cohort.patients,
         dimension,
-        gradientOf: async (patient) => new Float32Array(dimension).fill(0.01 * (1 + patient)),
+        gradientsOf: oneByOne(async (patient) =>
+          new Float32Array(dimension).fill(0.01 * (1 + patient)),
+        ),
       });
       for (const [i, value] of released.entries()) moved[i] = (moved[i] as number) - 0.01 * value;
     }

@@ -1,5 +1,7 @@
 import { ComputeError } from './error.ts';
 import { type Graph, layoutOf, nodeAt, sizeOf } from './graph.ts';
+import type { Reader } from './reader.ts';
+import type { TrainingInit, TrainingProgram, TrainingState } from './training-program.ts';
 
 /** What one run returns: every output by name, and for a differentiated graph the gradient (`gradientLayoutOf(graph)`). */
 export interface RunResult {
@@ -34,7 +36,25 @@ export interface Engine {
   readonly name: string;
   /** @throws {ComputeError} `PROVIDER_MISSING`, `ENGINE_FAILED`, `CLOSED`. */
   compile(graph: Graph): Promise<Program>;
-  /** Closes every program that is still open. */
+  /**
+   * A faster way for weights that stay, where the engine has one; call it through the function `compileReader`, which does without, too. `weights` must
+   * stay unchanged until the reader is closed.
+   *
+   * @throws {ComputeError} as `compile`; `BAD_INPUT` when the weights are not of the layout's length.
+   */
+  compileReader?(graph: Graph, weights: Float32Array): Promise<Reader>;
+  /**
+   * A way to train with weights that stay on the engine's device, where the engine has one; call it through the function `compileTraining`, which
+   * does without, too. `start` is the engine's from then on.
+   *
+   * @throws {ComputeError} as `compile`.
+   */
+  compileTraining?(
+    graph: Graph,
+    init: TrainingInit,
+    start: TrainingState,
+  ): Promise<TrainingProgram>;
+  /** Closes every program and reader that is still open. */
   close(): Promise<void>;
 }
 

@@ -1,9 +1,15 @@
-import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { createProgram, type Engine, type Program, type RunResult } from './engine.ts';
 import { ComputeError } from './error.ts';
 import { exposeDropout } from './expose-dropout.ts';
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
+import { createOnnxReader } from './onnx-reader.ts';
+import { openSession } from './onnx-session.ts';
+import { createOnnxTraining } from './onnx-training.ts';
+import { readerOf } from './reader.ts';
+import { runtimeFailure } from './runtime-failure.ts';
 import { toOnnx } from './to-onnx.ts';
+import { trainingOf } from './training-program.ts';
 
 /** Where onnxruntime computes. `webgpu` is bundled for linux-x64; `cuda` must be installed by the hospital. */
 export type OnnxProvider = 'cpu' | 'webgpu' | 'cuda';
@@ -19,7 +25,7 @@ export interface OnnxEngineInit {
  * Executes graphs in onnxruntime.
  *
  * One run blocks the event loop of its process for its whole length (the runtime's Node binding computes on the calling
- * thread), so long work belongs into a process of its own. Weights are read in place, without a copy.
+ * thread), so long work belongs into a process of its own; readers compute in a thread of their own. Weights are read in place, without a copy.
  * Memory stays flat over runs: every result is written into an array that JavaScript owns.
  *
  * A provider that is missing is an error, never a silent step back to the CPU.
@@ -33,14 +39,15 @@ export function createOnnxEngine(init: OnnxEngineInit = {}): Engine {
     throw new RangeError(`threads must be a positive whole number, got ${threads}`);
   }
   requireProvider(provider);
-  const open = new Set<Program>();
+  const open = new Set<{ close(): Promise<void> }>();
   let closed = false;
   return {
     name: `onnx-${provider}`,
     async compile(graph) {
       if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
       const exposed = exposeDropout(graph);
-      const session = await createSession(exposed.graph, provider, threads);
+      const model = toOnnx(exposed.graph, { target: provider === 'cpu' ? 'cpu' : 'portable' });
+      const session = await openSession(model, { provider, threads });
       const execute = sessionRun(exposed.graph, session);
       const program = createProgram(
         graph,
@@ -49,6 +56,30 @@ export function createOnnxEngine(init: OnnxEngineInit = {}): Engine {
           open.delete(program);
           await session.release();
         },
+      );
+      open.add(program);
+      return program;
+    },
+    async compileReader(graph, weights) {
+      if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
+      const forget = (): boolean => open.delete(program);
+      const program = await createOnnxReader(graph, weights, { provider, threads }, forget);
+      open.add(program);
+      return readerOf(program, weights);
+    },
+    async compileTraining(graph, training, start) {
+      if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
+      // On the CPU the optimizer's one loop over all weights is faster than the runtime's ten passes; with cuda the binding keeps no outputs on the device.
+      if (provider !== 'webgpu') {
+        return trainingOf(await this.compile(graph), graph, training, start);
+      }
+      const forget = (): boolean => open.delete(program);
+      const program = await createOnnxTraining(
+        graph,
+        training,
+        start,
+        { provider, threads },
+        forget,
       );
       open.add(program);
       return program;
@@ -67,34 +98,6 @@ function requireProvider(provider: OnnxProvider): void {
     throw new ComputeError(
       'PROVIDER_MISSING',
       `this onnxruntime has no provider ${provider}, only: ${names}`,
-    );
-  }
-}
-
-async function createSession(
-  graph: Graph,
-  provider: OnnxProvider,
-  threads: number,
-): Promise<InferenceSession> {
-  const model = toOnnx(graph, { target: provider === 'cpu' ? 'cpu' : 'portable' });
-  try {
-    return await InferenceSession.create(model, {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      // Not 'all': its layout changes wrap every pool in two reorderings here.
-      graphOptimizationLevel: 'extended',
-      logSeverityLevel: 4,
-      extra: { session: { disable_cpu_ep_fallback: provider === 'cpu' ? '0' : '1' } },
-    });
-  } catch (cause) {
-    const code = provider === 'cpu' ? 'ENGINE_FAILED' : 'PROVIDER_MISSING';
-    const words = cause instanceof Error ? cause.message : String(cause);
-    throw new ComputeError(
-      code,
-      `onnxruntime could not prepare the graph on ${provider}: ${words}`,
-      { cause },
     );
   }
 }
@@ -135,7 +138,7 @@ function sessionRun(
     try {
       await session.run(feeds, fetches);
     } catch (cause) {
-      throw new ComputeError('ENGINE_FAILED', 'onnxruntime failed during a run', { cause });
+      throw runtimeFailure('onnxruntime failed during a run', cause);
     }
     const { gradient, ...outputs } = buffers;
     return gradient === undefined ? { outputs } : { outputs, gradient };

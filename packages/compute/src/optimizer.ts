@@ -14,8 +14,22 @@ export interface OptimizerState {
   readonly second: Float32Array;
 }
 
+/** What a rule does, as data: for engines that compute it beside the gradient. */
+export type OptimizerRule =
+  | {
+      readonly name: 'adam';
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly epsilon: number;
+      readonly weightDecay: number;
+    }
+  | { readonly name: 'sgd'; readonly momentum: number };
+
 /** A rule that moves weights against their gradient. It keeps nothing itself: all memory is in the state handed in. */
 export interface Optimizer {
+  readonly rule: OptimizerRule;
+  /** The rate of a step that is given none. */
+  readonly learningRate: number;
   /** The state before the first step, for `length` weights. */
   start(length: number): OptimizerState;
   /**
@@ -60,6 +74,8 @@ export function adam(init: AdamInit = {}): Optimizer {
     throw new RangeError(`weightDecay must not be negative, got ${weightDecay}`);
   }
   return {
+    rule: { name: 'adam', beta1, beta2, epsilon, weightDecay },
+    learningRate,
     start: (length) => ({
       rule: 'adam',
       steps: 0,
@@ -103,6 +119,8 @@ export function sgd(init: SgdInit = {}): Optimizer {
   checkPositive('learningRate', learningRate);
   checkDecay('momentum', momentum);
   return {
+    rule: { name: 'sgd', momentum },
+    learningRate,
     start: (length) => ({
       rule: 'sgd',
       steps: 0,

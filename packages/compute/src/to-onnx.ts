@@ -6,6 +6,7 @@ import {
   gridShape,
   layoutOf,
   nodeAt,
+  type ParameterGradient,
 } from './graph.ts';
 import {
   lowerConv,
@@ -37,17 +38,20 @@ import {
   lowerPool,
   lowerUpsample,
 } from './lower-pool.ts';
+import { lowerConvOfJoined, lowerGroupNormForReading } from './lower-reading.ts';
 import { OnnxModel } from './onnx-model.ts';
 
 export interface ToOnnxInit {
   /** Stores these weights (canonical order) in the model; without them every parameter is an input by its name. */
   readonly weights?: Float32Array;
   /**
-   * Which of several equal formulations to emit: `cpu` is what onnxruntime's own CPU kernels run fastest, `portable` keeps to what
-   * every provider executes well. Both are standard ONNX. @default 'portable'
+   * Which of several equal formulations to emit: `cpu` is what onnxruntime's own CPU kernels run fastest, `reading` the same where the model
+   * holds its weights, `portable` keeps to what every provider executes well. All are standard ONNX. @default 'portable'
    */
-  readonly target?: 'cpu' | 'portable';
+  readonly target?: OnnxTarget;
 }
+
+export type OnnxTarget = 'cpu' | 'reading' | 'portable';
 
 /**
  * The graph as an ONNX model (opset 17, float32, fixed shapes).
@@ -73,24 +77,49 @@ export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
     if (weights === undefined) model.input(name, shape);
     else model.initializer(name, shape, weights.subarray(offset, offset + length));
   }
-  const values: string[] = [];
-  for (const node of graph.nodes) {
-    model.layer = node.name;
-    values.push(lower(model, graph, node, values, target));
-  }
+  const values = lowerNodes(model, graph, target);
   const valueAt = (index: number): string => values[index] ?? '';
   for (const { name, node } of graph.outputs) {
     model.output(name, valueAt(node), nodeAt(graph.nodes, node).shape);
   }
   if (graph.gradients !== undefined) {
-    const { examples, clipNorm } = graph.perExample ?? { examples: 1, clipNorm: null };
-    const rows = graph.gradients.map(({ node }) => model.reshape(valueAt(node), [examples, -1]));
-    const joined = model.node('Concat', rows, { axis: 1 });
-    const { length } = gradientLayoutOf(graph);
-    const clipped = clipNorm === null ? joined : lowerClip(model, joined, clipNorm);
-    model.output('gradient', model.reshape(clipped, [examples * length]), [examples * length]);
+    const { examples } = graph.perExample ?? { examples: 1 };
+    const size = examples * gradientLayoutOf(graph).length;
+    model.output('gradient', lowerJoinedGradient(model, graph, graph.gradients, values), [size]);
   }
   return model.finish();
+}
+
+/**
+ * Emits every node; the result holds each node's value. Parameters are read by their names, or by what `parameterOf` gives for a name.
+ */
+export function lowerNodes(
+  model: OnnxModel,
+  graph: Graph,
+  target: OnnxTarget,
+  parameterOf: (name: string) => string = (name) => name,
+): readonly string[] {
+  const values: string[] = [];
+  for (const node of graph.nodes) {
+    model.layer = node.name;
+    values.push(
+      node.op === 'parameter' ? parameterOf(node.name) : lower(model, graph, node, values, target),
+    );
+  }
+  return values;
+}
+
+/** All gradients as one vector in canonical order, or one after the other for each example, clipped where the graph says so. */
+export function lowerJoinedGradient(
+  model: OnnxModel,
+  graph: Graph,
+  gradients: readonly ParameterGradient[],
+  values: readonly string[],
+): string {
+  const { examples, clipNorm } = graph.perExample ?? { examples: 1, clipNorm: null };
+  const rows = gradients.map(({ node }) => model.reshape(values[node] ?? '', [examples, -1]));
+  const joined = model.node('Concat', rows, { axis: 1 });
+  return model.reshape(clipNorm === null ? joined : lowerClip(model, joined, clipNorm), [-1]);
 }
 
 function lower(
@@ -98,7 +127,7 @@ function lower(
   graph: Graph,
   node: GraphNode,
   values: readonly string[],
-  target: 'cpu' | 'portable',
+  target: OnnxTarget,
 ): string {
   const at = (index: number): string => values[index] ?? '';
   const shapeAt = (index: number): readonly number[] => nodeAt(graph.nodes, index).shape;
@@ -164,8 +193,15 @@ function lower(
       return model.node('Mul', [at(dy), model.node('Add', [s, rest])]);
     }
     case 'conv': {
-      const [, w] = node.inputs;
-      return lowerConv(model, given(node.inputs).map(at), shapeAt(w), node);
+      const [x, w, b] = node.inputs;
+      const convolve = (inputs: readonly string[]): string =>
+        lowerConv(model, inputs, shapeAt(w), node);
+      const source = nodeAt(graph.nodes, x);
+      if (target === 'reading' && source.op === 'concat' && node.groups === 1) {
+        const parts = source.inputs.map((i) => ({ x: at(i), channels: shapeAt(i)[1] ?? 0 }));
+        return lowerConvOfJoined(model, parts, [at(w), b === undefined ? b : at(b)], convolve);
+      }
+      return convolve(given(node.inputs).map(at));
     }
     case 'convTranspose': {
       const [y, w] = node.inputs;
@@ -193,7 +229,8 @@ function lower(
       return lowerChannelSum(model, at(node.inputs[0]), shapeAt(node.inputs[0]), node);
     case 'groupNorm': {
       const [x, scale, shift] = node.inputs;
-      return lowerGroupNorm(model, [at(x), at(scale), at(shift)], node.shape, node);
+      const lowerNorm = target === 'reading' ? lowerGroupNormForReading : lowerGroupNorm;
+      return lowerNorm(model, [at(x), at(scale), at(shift)], node.shape, node);
     }
     case 'groupNormInputGradient': {
       const [x, scale, dy] = node.inputs;
@@ -281,8 +318,8 @@ function lower(
   }
 }
 
-/** Every row scaled to an L2 norm of at most `clipNorm`. A row that holds NaN or an infinity comes out as NaN. */
-function lowerClip(model: OnnxModel, rows: string, clipNorm: number): string {
+/** Every row [R, P] scaled to an L2 norm of at most `clipNorm`. A row that holds NaN or an infinity comes out with NaN. */
+export function lowerClip(model: OnnxModel, rows: string, clipNorm: number): string {
   const squares = model.node('ReduceSum', [model.node('Mul', [rows, rows]), model.ints([1])], {
     keepdims: 1,
   });

@@ -15,6 +15,7 @@ export function cheapTrainer(
       throw new TrainerError('PROCESS_LOST', 'the training process ended with SIGKILL');
   };
   return {
+    check: async () => null,
     async train({ weights, steps, seed, optimizerState }, { signal } = {}) {
       await work(signal);
       const change = seeded('change', seed);

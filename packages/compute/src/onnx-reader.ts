@@ -1,0 +1,146 @@
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { InferenceSession } from 'onnxruntime-node';
+import { createProgram, type Program } from './engine.ts';
+import { exposeDropout } from './expose-dropout.ts';
+import { type Graph, nodeAt } from './graph.ts';
+import type { OnnxProvider } from './onnx-engine.ts';
+import type {
+  FromReadingWorker,
+  NamedShape,
+  ReadingWorkerData,
+  ToReadingWorker,
+} from './onnx-reading-worker.ts';
+import { runtimeFailure } from './runtime-failure.ts';
+import { toOnnx } from './to-onnx.ts';
+
+export interface OnnxReadingInit {
+  readonly provider: OnnxProvider;
+  readonly threads: number;
+}
+
+/**
+ * A program with constant weights whose runs happen in a thread of its own: the caller's event loop stays free, and one batch is computed while
+ * the next is prepared. The weights that its `run` is given are not looked at.
+ *
+ * The thread keeps the process alive only during a run, and ends with `close`.
+ *
+ * @throws {ComputeError} `BAD_INPUT`, `PROVIDER_MISSING`, `ENGINE_FAILED`, `OUT_OF_MEMORY`.
+ */
+export async function createOnnxReader(
+  graph: Graph,
+  weights: Float32Array,
+  { provider, threads }: OnnxReadingInit,
+  forget: () => void,
+): Promise<Program> {
+  const exposed = exposeDropout(graph);
+  const data: ReadingWorkerData = {
+    model: toOnnx(exposed.graph, { weights, target: provider === 'cpu' ? 'reading' : 'portable' }),
+    session: sessionOptions(provider, threads),
+    inputs: exposed.graph.inputs.map((index) => named(exposed.graph, index)),
+    outputs: graph.outputs.map(({ name, node }) => ({ ...named(graph, node), name })),
+  };
+  const thread = await startThread(data, provider);
+  return createProgram(
+    graph,
+    async (inputs) => ({ outputs: await thread.run(exposed.withMasks(inputs)) }),
+    async () => {
+      forget();
+      await thread.end();
+    },
+  );
+}
+
+function named(graph: Graph, index: number): NamedShape {
+  const { name, shape } = nodeAt(graph.nodes, index);
+  return { name, shape };
+}
+
+function sessionOptions(provider: OnnxProvider, threads: number): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [provider],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    // With constant weights the layout changes of 'all' pay: convolutions on blocks of channels.
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 4,
+    extra: {
+      session: {
+        disable_cpu_ep_fallback: provider === 'cpu' ? '0' : '1',
+        // Threads that wait must sleep: the core is wanted by whoever prepares the next batch.
+        intra_op: { allow_spinning: '0' },
+      },
+    },
+  };
+}
+
+interface ReadingThread {
+  /** Calls must not overlap. */
+  run(inputs: Readonly<Record<string, Float32Array>>): Promise<Record<string, Float32Array>>;
+  end(): Promise<void>;
+}
+
+async function startThread(
+  data: ReadingWorkerData,
+  provider: OnnxProvider,
+): Promise<ReadingThread> {
+  const worker = new Worker(entryFile(), { workerData: data });
+  let isOver = false;
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  let waiting: ((message: FromReadingWorker) => void) | null = null;
+  const settle = (message: FromReadingWorker): void => {
+    const receive = waiting;
+    waiting = null;
+    receive?.(message);
+  };
+  worker.on('message', settle);
+  worker.on('error', (error) => settle({ kind: 'failed', words: wordsOf(error) }));
+  worker.on('exit', () => {
+    isOver = true;
+    settle(over);
+  });
+  const answer = (): Promise<FromReadingWorker> =>
+    new Promise((resolve) => {
+      waiting = resolve;
+    });
+
+  const started = await answer();
+  if (started.kind === 'failed') {
+    await ended;
+    throw runtimeFailure(
+      `onnxruntime could not prepare the graph on ${provider}`,
+      started.words,
+      provider === 'cpu' ? 'ENGINE_FAILED' : 'PROVIDER_MISSING',
+    );
+  }
+  worker.unref();
+  return {
+    run: async (inputs) => {
+      worker.ref();
+      const answered = isOver ? over : answer();
+      worker.postMessage(inputs satisfies ToReadingWorker);
+      const message = await answered;
+      worker.unref();
+      if (message.kind === 'outputs') return message.outputs;
+      throw runtimeFailure('onnxruntime failed during a run', message.words);
+    },
+    end: async () => {
+      worker.ref();
+      worker.postMessage(null satisfies ToReadingWorker);
+      await ended;
+    },
+  };
+}
+
+const over: FromReadingWorker = { kind: 'failed', words: 'the reading thread has ended' };
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The sibling entry: a .ts file when run from sources, a .js file when built. */
+function entryFile(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return fileURLToPath(new URL(`./onnx-reading-worker.${extension}`, import.meta.url));
+}
