@@ -1,23 +1,29 @@
-import type { PreparedScan } from './prepare.ts';
-
 /**
- * Fuses slice-wise probabilities along the scan's axis with the weights ¼ ½ ¼ (the ends repeat): a finding that only one slice
- * shows is halved, one that goes on is kept. Values stay within the range of their neighbours.
+ * Fuses planes along the scan's axis with the weights ¼ ½ ¼ (the ends repeat): a finding that only one slice shows is halved, one that goes on is
+ * kept. Values stay within the range of their neighbours.
+ *
+ * Of the planes that come in, in the scan's order, three are held at a time; the planes that go out are new.
  */
-export function fuse(
-  values: Float32Array,
-  { size, depth }: Pick<PreparedScan, 'size' | 'depth'>,
-): Float32Array {
-  const plane = size * size;
-  const fused = new Float32Array(values.length);
-  for (let z = 0; z < depth; z++) {
-    const below = Math.max(0, z - 1) * plane;
-    const above = Math.min(depth - 1, z + 1) * plane;
-    for (let i = 0; i < plane; i++) {
-      fused[z * plane + i] =
-        ((values[below + i] as number) + (values[above + i] as number)) / 4 +
-        (values[z * plane + i] as number) / 2;
+export async function* fuse(
+  planes: AsyncIterable<Float32Array>,
+): AsyncGenerator<Float32Array, void, void> {
+  let below: Float32Array | undefined;
+  let middle: Float32Array | undefined;
+  for await (const above of planes) {
+    if (middle !== undefined) {
+      yield fused(below ?? middle, middle, above);
     }
+    [below, middle] = [middle, above];
   }
-  return fused;
+  if (middle !== undefined) {
+    yield fused(below ?? middle, middle, middle);
+  }
+}
+
+function fused(below: Float32Array, middle: Float32Array, above: Float32Array): Float32Array {
+  const result = new Float32Array(middle.length);
+  for (let i = 0; i < result.length; i++) {
+    result[i] = ((below[i] as number) + (above[i] as number)) / 4 + (middle[i] as number) / 2;
+  }
+  return result;
 }

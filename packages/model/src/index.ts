@@ -28,6 +28,7 @@ export {
   type LesionModelInit,
   type PatientLearner,
 } from './lesion-model.ts';
+export type { MicrobatchReduced } from './microbatch.ts';
 export {
   forwardGraph,
   initialWeights,
@@ -35,7 +36,13 @@ export {
   networkLayout,
   patientLossGraph,
 } from './network.ts';
-export { type Prediction, type PredictOptions, predict, readingThreshold } from './predict.ts';
+export {
+  type Prediction,
+  type PredictOptions,
+  predict,
+  predictSlices,
+  readingThreshold,
+} from './predict.ts';
 export {
   type PreparedPatient,
   type PreparedScan,
@@ -50,6 +57,7 @@ export {
   type TrainPrivatelyResult,
   trainPrivately,
 } from './private-train.ts';
+export { readAhead } from './read-ahead.ts';
 export { type Seeded, seeded } from './seeded.ts';
 export {
   type AugmentationSpec,

@@ -1,11 +1,19 @@
 import { differentiate, type Engine, gradientLayoutOf, type Program } from '@consilium/compute';
 import type { Layout } from '@consilium/weights';
+import { addScaled, batchGradient, batchGradientGraphs, given } from './batch-gradient.ts';
 import type { Batch } from './draw-batch.ts';
 import { ModelError } from './error.ts';
-import { forwardGraph, lossGraph, networkLayout, patientLossGraph } from './network.ts';
+import { createMicrobatch, cut, type Microbatch, type MicrobatchReduced } from './microbatch.ts';
+import { networkLayout, patientLossGraph, watchedGraph } from './network.ts';
+import { seeded } from './seeded.ts';
+import { createSliceReaders, type SliceLogits, type SliceReader } from './slice-readers.ts';
 import type { LesionTask } from './task.ts';
 
-/** A task's network on an engine. Its programs are compiled when first needed and kept until `close`. */
+/**
+ * A task's network on an engine. Its programs are compiled when first needed and kept until `close`.
+ *
+ * Where memory does not hold a whole batch, the same is computed in parts (see `onReduced`); calls of one method must not overlap.
+ */
 export interface LesionModel {
   readonly task: LesionTask;
   readonly layout: Layout;
@@ -15,11 +23,18 @@ export interface LesionModel {
    * Logits [readBatch][size][size] for inputs [readBatch][slices][size][size]; the lesion's hold within the lung only.
    * @throws {ModelError} `LAYOUT_MISMATCH`.
    */
-  read(
-    image: Float32Array,
-    weights: Float32Array,
-    signal?: AbortSignal,
-  ): Promise<{ lung: Float32Array; lesion: Float32Array }>;
+  read(image: Float32Array, weights: Float32Array, signal?: AbortSignal): Promise<SliceLogits>;
+  /**
+   * One reader for each vector of weights, which it holds: what `read` does, for who reads many times with the same. They are good until `readers` or
+   * `read` is called with other weights.
+   * @throws {ModelError} `LAYOUT_MISMATCH`.
+   */
+  readers(members: readonly Float32Array[]): Promise<readonly SliceReader[]>;
+  /**
+   * Sends one fixed, made-up image through the network: whether engine and weights are sound, without a look at any patient.
+   * @throws {ModelError} `LAYOUT_MISMATCH`; `NON_FINITE` when a value on the way is NaN or infinite, or so large that its square is.
+   */
+  check(weights: Float32Array, signal?: AbortSignal): Promise<void>;
   /**
    * Loss and gradient of one batch at `weights`.
    * @throws {ModelError} `LAYOUT_MISMATCH`; `NON_FINITE` when the loss or any part of the gradient is.
@@ -54,17 +69,17 @@ export interface PatientLearner {
 export interface LesionModelInit {
   /** @default 8 */
   readBatch?: number;
+  /** Is told when memory holds fewer samples at once than a batch has. Results stay the same but for float32 rounding. */
+  onReduced?: (reduced: MicrobatchReduced) => void;
 }
 
 export function createLesionModel(
   engine: Engine,
   task: LesionTask,
-  { readBatch = 8 }: LesionModelInit = {},
+  { readBatch = 8, onReduced }: LesionModelInit = {},
 ): LesionModel {
-  const layout = networkLayout(task.network);
-  let reader: Promise<Program> | null = null;
-  let learner: Promise<Program> | null = null;
-  const patientPrograms = new Map<string, Promise<Program>>();
+  const { network, training } = task;
+  const layout = networkLayout(network);
   const check = (weights: Float32Array): void => {
     if (weights.length !== layout.length) {
       throw new ModelError(
@@ -73,60 +88,92 @@ export function createLesionModel(
       );
     }
   };
+  const told = (work: MicrobatchReduced['work'], of: number) => (samples: number) =>
+    onReduced?.({ work, samples, of });
+  const reading = createSliceReaders(engine, network, readBatch, told('reading', readBatch));
+  const learning = createMicrobatch(
+    engine,
+    batchGradientGraphs(task),
+    training.batch,
+    told('learning', training.batch),
+  );
+  const patients = new Map<string, Microbatch>();
+  let watcher: Promise<Program> | null = null;
   return {
     task,
     layout,
     readBatch,
     read: async (image, weights, signal) => {
       check(weights);
-      reader ??= engine.compile(forwardGraph(task.network, readBatch));
-      const { outputs } = await (await reader).run({ image }, weights, signal && { signal });
-      return { lung: output(outputs, 'lung'), lesion: output(outputs, 'lesion') };
+      const [reader] = await reading.open([weights]);
+      return (reader as SliceReader).read(image, signal);
+    },
+    readers: async (members) => {
+      members.forEach(check);
+      return reading.open(members);
+    },
+    check: async (weights, signal) => {
+      check(weights);
+      watcher ??= engine.compile(watchedGraph(network));
+      const image = madeUpImage(network.slices * network.cropSize ** 2);
+      const { outputs } = await (await watcher).run({ image }, weights, signal && { signal });
+      if (!Object.values(outputs).every(allFinite)) {
+        throw new ModelError(
+          'NON_FINITE',
+          'on a made-up image the network’s values are not finite, or too large for a group norm: the weights or the engine are broken',
+        );
+      }
     },
     learn: async (batch, weights, signal) => {
       check(weights);
-      learner ??= engine.compile(differentiate(lossGraph(task), 'loss'));
-      const program = await learner;
-      const { outputs, gradient } = await program.run({ ...batch }, weights, signal && { signal });
-      const loss = output(outputs, 'loss')[0] as number;
-      if (gradient === undefined || !Number.isFinite(loss) || !allFinite(gradient)) {
+      const { loss, lesionDiceLoss, gradient } = await learning.run((parts, programs) =>
+        batchGradient(batch, weights, parts, programs, signal),
+      );
+      if (!Number.isFinite(loss) || !allFinite(gradient)) {
         throw new ModelError('NON_FINITE', `the loss is ${loss}, or its gradient is not finite`);
       }
-      return { loss, lesionDice: 1 - (output(outputs, 'lesionDiceLoss')[0] as number), gradient };
+      return { loss, lesionDice: 1 - lesionDiceLoss, gradient };
     },
     patientLearner: async (slices, trained) => {
-      const graph = differentiate(patientLossGraph(task, slices), 'loss', { trained });
-      const gradientLayout = gradientLayoutOf(graph);
+      const graphOf = (samples: number) =>
+        differentiate(patientLossGraph(task, samples), 'loss', { trained });
+      const gradientLayout = gradientLayoutOf(graphOf(slices));
       const key = `${slices} ${gradientLayout.digest}`;
-      const compiled = patientPrograms.get(key) ?? engine.compile(graph);
-      patientPrograms.set(key, compiled);
-      const program = await compiled;
+      const patient =
+        patients.get(key) ??
+        createMicrobatch(engine, { patient: graphOf }, slices, told('learning', slices));
+      patients.set(key, patient);
       return {
         layout: gradientLayout,
         gradient: async (batch, weights, signal) => {
           check(weights);
-          const { gradient } = await program.run({ ...batch }, weights, signal && { signal });
-          return given(gradient, 'gradient');
+          return patient.run(async (parts, programs) => {
+            const mean = new Float32Array(gradientLayout.length);
+            for (const part of parts) {
+              const program = await programs('patient', part.samples);
+              const inputs = cut({ ...batch }, part, slices);
+              const { gradient } = await program.run(inputs, weights, signal && { signal });
+              // The loss is a mean over slices: that of a part counts as many times as the part has slices.
+              addScaled(mean, given(gradient, 'gradient'), part.samples / slices);
+            }
+            return mean;
+          });
         },
       };
     },
     close: async () => {
-      for (const program of [reader, learner, ...patientPrograms.values()]) {
-        await (await program)?.close();
+      for (const each of [reading, learning, ...patients.values()]) {
+        await each.close();
       }
+      await (await watcher)?.close();
     },
   };
 }
 
-function output(outputs: Record<string, Float32Array>, name: string): Float32Array {
-  return given(outputs[name], name);
-}
-
-function given(values: Float32Array | undefined, name: string): Float32Array {
-  if (values === undefined) {
-    throw new RangeError(`the engine returned no output ${name}`);
-  }
-  return values;
+/** Values of mean 0 and variance 1, the same on every machine. */
+function madeUpImage(pixels: number): Float32Array {
+  const random = seeded('made-up image');
+  return Float32Array.from({ length: pixels }, () => random.normal());
 }
 
 /** One pass of sums would overflow to infinity for large but finite values: look at each. */

@@ -11,7 +11,7 @@ import { seeded } from './seeded.ts';
 import { groupsOf, type LesionTask, type NetworkSpec } from './task.ts';
 
 /**
- * The forward graph for `batch` whole planes: input `image` [batch, slices, size, size], outputs `lung` and `lesion`,
+ * The forward graph for `batch` planes: input `image` [batch, slices, size, size], outputs `lung` and `lesion`,
  * logits [batch, 1, size, size]. The lesion's are conditional: they answer *if this is lung, is it diseased?* and mean little
  * outside the lung.
  *
@@ -21,11 +21,26 @@ import { groupsOf, type LesionTask, type NetworkSpec } from './task.ts';
  *
  * @see Ronneberger et al. 2015, U-Net; Wu and He 2018, Group Normalization
  */
-export function forwardGraph(spec: NetworkSpec, batch: number): Graph {
+export function forwardGraph(spec: NetworkSpec, batch: number, size: number = spec.size): Graph {
   const graph = createGraph();
-  const { lung, lesion } = buildNetwork(graph, spec, batch, spec.size);
+  const { lung, lesion } = buildNetwork(graph, spec, imageOf(graph, spec, batch, size));
   graph.output('lung', lung);
   graph.output('lesion', lesion);
+  return graph.build();
+}
+
+/**
+ * The forward graph for one crop, watched: for each block, before and after its group norm, and for both logits the mean square of the values. Each is finite exactly
+ * while the values are, and below about 1e19. Beyond that a group norm's variance overflows and it gives zeros, which look sound; ReLU can turn NaN into 0 alike.
+ */
+export function watchedGraph(spec: NetworkSpec): Graph {
+  const graph = createGraph();
+  const watch = (name: string, x: Value): void =>
+    graph.output(`${name}/square`, graph.mean(graph.mul(x, x)));
+  const image = imageOf(graph, spec, 1, spec.cropSize);
+  const { lung, lesion } = buildNetwork(graph, spec, image, watch);
+  watch('lung', lung);
+  watch('lesion', lesion);
   return graph.build();
 }
 
@@ -61,14 +76,58 @@ export function patientLossGraph(task: LesionTask, slices: number): Graph {
   return graph.build();
 }
 
+/**
+ * The loss of {@link lossGraph} by itself: its parameters are the logits of a whole batch, `lung` and then `lesion`, so that differentiating it gives the
+ * gradient by the logits. The other inputs and the outputs are the same.
+ */
+export function logitsLossGraph(task: LesionTask): Graph {
+  const graph = createGraph();
+  const { batch } = task.training;
+  const shape = [batch, 1, task.network.cropSize, task.network.cropSize];
+  const logits = { lung: graph.parameter('lung', shape), lesion: graph.parameter('lesion', shape) };
+  const { loss, lesionDiceLoss } = lossOf(graph, task, logits, 'batch');
+  graph.output('loss', loss);
+  graph.output('lesionDiceLoss', lesionDiceLoss);
+  return graph.build();
+}
+
+/**
+ * What has, for fixed `lungSlope` and `lesionSlope` [samples, 1, cropSize, cropSize], the gradient of any loss whose gradient by the logits they are:
+ * output `loss` = Σ lung · lungSlope + lesion · lesionSlope. Its value means nothing.
+ */
+export function slopeGraph({ network }: LesionTask, samples: number): Graph {
+  const graph = createGraph();
+  const { cropSize } = network;
+  const { lung, lesion } = buildNetwork(graph, network, imageOf(graph, network, samples, cropSize));
+  const shape = [samples, 1, cropSize, cropSize];
+  const lungPart = graph.mul(lung, graph.input('lungSlope', shape));
+  const lesionPart = graph.mul(lesion, graph.input('lesionSlope', shape));
+  graph.output('loss', graph.sum(graph.add(lungPart, lesionPart)));
+  return graph.build();
+}
+
+interface Logits {
+  readonly lung: Value;
+  readonly lesion: Value;
+}
+
 function buildLoss(
   graph: GraphBuilder,
-  { network, training }: LesionTask,
+  task: LesionTask,
   batch: number,
   over: DiceOver,
 ): { loss: Value; lesionDiceLoss: Value } {
-  const { lung, lesion } = buildNetwork(graph, network, batch, network.cropSize);
-  const shape = [batch, 1, network.cropSize, network.cropSize];
+  const image = imageOf(graph, task.network, batch, task.network.cropSize);
+  return lossOf(graph, task, buildNetwork(graph, task.network, image), over);
+}
+
+function lossOf(
+  graph: GraphBuilder,
+  { training }: LesionTask,
+  { lung, lesion }: Logits,
+  over: DiceOver,
+): { loss: Value; lesionDiceLoss: Value } {
+  const { shape } = lung;
   const lungTruth = graph.input('lungTruth', shape);
   const lungWeight = graph.input('lungWeight', shape);
   const lesionTruth = graph.input('lesionTruth', shape);
@@ -126,20 +185,24 @@ function deviationOf(name: string, fanIn: number): number {
   return Math.sqrt((name.endsWith('/reduce/weight') ? 1 : 2) / fanIn);
 }
 
+function imageOf(graph: GraphBuilder, spec: NetworkSpec, batch: number, size: number): Value {
+  return graph.input('image', [batch, spec.slices, size, size]);
+}
+
+/** @param watch is shown what each block's group norm takes and gives */
 function buildNetwork(
   graph: GraphBuilder,
   spec: NetworkSpec,
-  batch: number,
-  size: number,
-): { lung: Value; lesion: Value } {
-  const image = graph.input('image', [batch, spec.slices, size, size]);
+  image: Value,
+  watch: Watch = () => undefined,
+): Logits {
   const skips: Value[] = [];
   let x = image;
   for (const [level, channels] of spec.channels.entries()) {
     if (level > 0) {
-      x = block(graph, spec, `down${level}/a`, graph.maxPool2d(x), channels);
+      x = block(graph, spec, `down${level}/a`, graph.maxPool2d(x), channels, watch);
     }
-    x = block(graph, spec, `down${level}/b`, x, channels);
+    x = block(graph, spec, `down${level}/b`, x, channels, watch);
     skips.push(x);
   }
   for (let level = spec.channels.length - 2; level >= 0; level--) {
@@ -147,12 +210,14 @@ function buildNetwork(
     const skip = skips[level] as Value;
     const reduce = graph.parameter(`up${level}/reduce/weight`, [channels, channelsOf(x), 1, 1]);
     x = graph.add(graph.upsample2d(graph.conv2d(x, reduce)), skip);
-    x = block(graph, spec, `up${level}`, x, channels);
+    x = block(graph, spec, `up${level}`, x, channels, watch);
   }
   const weight = graph.parameter('head/weight', [2, channelsOf(x), 1, 1]);
   const logits = graph.conv2d(x, weight, graph.parameter('head/bias', [2]));
   return { lung: graph.sliceChannels(logits, 0, 1), lesion: graph.sliceChannels(logits, 1, 2) };
 }
+
+type Watch = (name: string, values: Value) => void;
 
 function block(
   graph: GraphBuilder,
@@ -160,12 +225,17 @@ function block(
   name: string,
   x: Value,
   channels: number,
+  watch: Watch,
 ): Value {
   const weight = graph.parameter(`${name}/weight`, [channels, channelsOf(x), 3, 3]);
   const scale = corrected(graph, `${name}/scale`, channels);
   const shift = corrected(graph, `${name}/shift`, channels);
   const groups = groupsOf(channels, spec.groupChannels);
-  return graph.relu(graph.groupNorm(graph.conv2d(x, weight), scale, shift, groups));
+  const raw = graph.conv2d(x, weight);
+  const normed = graph.groupNorm(raw, scale, shift, groups);
+  watch(`${name}/raw`, raw);
+  watch(`${name}/normed`, normed);
+  return graph.relu(normed);
 }
 
 /** What all sites share plus what belongs to this one. */

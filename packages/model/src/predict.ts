@@ -1,12 +1,13 @@
 import type { Scan } from '@consilium/imaging';
-import { neighbour } from './draw-batch.ts';
 import { fuse } from './fuse.ts';
 import type { LesionModel } from './lesion-model.ts';
-import { type Orientation, orientationOf, turn } from './orientation.ts';
-import { type PreparedScan, prepareScan } from './prepare.ts';
-import { axisMap, resizePlane } from './resize.ts';
+import { orientationOf, turn } from './orientation.ts';
+import { prepareScan } from './prepare.ts';
+import { readScan } from './read-scan.ts';
+import { type AxisMap, axisMap, resizePlane } from './resize.ts';
+import { sigmoidInPlace } from './sigmoid.ts';
 
-/** Probabilities in [0, 1] on the scan's own grid, [depth][height][width]. */
+/** Probabilities in [0, 1] on the scan's own grid, [depth][height][width]; of one slice, [height][width]. */
 export interface Prediction {
   readonly lung: Float32Array;
   /** The probability that the place is lung and diseased: `lung` · `lesionInLung`. */
@@ -27,11 +28,6 @@ export interface PredictOptions {
  */
 export const readingThreshold = 0.25;
 
-interface Logits {
-  readonly lung: Float32Array;
-  readonly lesion: Float32Array;
-}
-
 /**
  * Reads a whole scan: every slice with its neighbours through the network, batch by batch, then fused along the scan's axis
  * and brought back to the scan's own grid.
@@ -39,7 +35,7 @@ interface Logits {
  * Several vectors of weights make an ensemble: the mean of their logits.
  *
  * @throws {ModelError} `SCAN_INVALID`, `LAYOUT_MISMATCH`.
- * @throws the signal's reason.
+ * @throws the signal's reason. Nothing is still running then.
  */
 export async function predict(
   model: LesionModel,
@@ -47,100 +43,90 @@ export async function predict(
   scan: Scan,
   options: PredictOptions = {},
 ): Promise<Prediction> {
-  const members = weights instanceof Float32Array ? [weights] : weights;
-  const prepared = prepareScan(scan, model.task);
-  const mean: Logits = { lung: empty(prepared), lesion: empty(prepared) };
-  const views = viewsOf(options.mirrored ?? false);
-  for (const view of views) {
-    const turned = { ...prepared, image: turnStack(prepared.image, prepared, view) };
-    for (const member of members) {
-      const seen = await readSlices(model, member, turned, options.signal);
-      const share = 1 / (views.length * members.length);
-      addInto(mean.lung, turnStack(seen.lung, prepared, view), share);
-      addInto(mean.lesion, turnStack(seen.lesion, prepared, view), share);
-    }
+  const whole = emptyPrediction(scan.voxels.length);
+  const [width, height] = scan.size;
+  const plane = width * height;
+  const placeOf = (slice: number): Prediction => {
+    const part = (values: Float32Array): Float32Array =>
+      values.subarray(slice * plane, (slice + 1) * plane);
+    return {
+      lung: part(whole.lung),
+      lesion: part(whole.lesion),
+      lesionInLung: part(whole.lesionInLung),
+    };
+  };
+  for await (const _ of predictInto(model, weights, scan, placeOf, options)) {
+    // Written in place.
   }
-  const lung = probabilities(fuse(mean.lung, prepared), prepared, scan);
-  const lesionInLung = probabilities(fuse(mean.lesion, prepared), prepared, scan);
-  const lesion = lesionInLung.map((value, i) => value * (lung[i] as number));
-  return { lung, lesion, lesionInLung };
+  return whole;
 }
 
-function viewsOf(mirrored: boolean): readonly Orientation[] {
-  const asItIs = { mirrorX: false, mirrorY: false };
-  return mirrored
-    ? [
-        asItIs,
-        { mirrorX: true, mirrorY: false },
-        { mirrorX: false, mirrorY: true },
-        { mirrorX: true, mirrorY: true },
-      ]
-    : [asItIs];
-}
-
-/** The last batch is filled up with what the one before left there, so that the program's shape stays; its surplus is dropped. */
-async function readSlices(
+/**
+ * {@link predict} slice by slice, in the scan's order, for who does not want to hold the whole: beside the scan, memory is that of its planes at
+ * the network's size and of a few slices. A slice is given out while later ones are computed; it may be left early.
+ */
+export function predictSlices(
   model: LesionModel,
-  weights: Float32Array,
-  scan: PreparedScan,
-  signal: AbortSignal | undefined,
-): Promise<Logits> {
-  const { slices } = model.task.network;
-  const plane = scan.size * scan.size;
-  const image = new Float32Array(model.readBatch * slices * plane);
-  const result: Logits = { lung: empty(scan), lesion: empty(scan) };
-  for (let first = 0; first < scan.depth; first += model.readBatch) {
+  weights: Float32Array | readonly Float32Array[],
+  scan: Scan,
+  options: PredictOptions = {},
+): AsyncGenerator<Prediction, void, void> {
+  const [width, height] = scan.size;
+  return predictInto(model, weights, scan, () => emptyPrediction(width * height), options);
+}
+
+async function* predictInto(
+  model: LesionModel,
+  weights: Float32Array | readonly Float32Array[],
+  scan: Scan,
+  placeOf: (slice: number) => Prediction,
+  { mirrored = false, signal }: PredictOptions,
+): AsyncGenerator<Prediction, void, void> {
+  signal?.throwIfAborted();
+  const prepared = prepareScan(scan, model.task);
+  const members = await model.readers(weights instanceof Float32Array ? [weights] : weights);
+  const readers = { members, batch: model.readBatch, slices: model.task.network.slices };
+  const enlarge = createEnlargement(prepared.size, scan);
+  const plane = prepared.size * prepared.size;
+  let slice = 0;
+  for await (const logits of fuse(readScan(readers, prepared, { mirrored, signal }))) {
+    // A turn of the event loop: the batch that was just asked for is on its way, and an abort is heard.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
-    const count = Math.min(model.readBatch, scan.depth - first);
-    for (let s = 0; s < count; s++) {
-      for (let i = 0; i < slices; i++) {
-        const z = neighbour(first + s, i, slices, scan.depth);
-        image.set(scan.image.subarray(z * plane, (z + 1) * plane), (s * slices + i) * plane);
-      }
-    }
-    const seen = await model.read(image, weights, signal);
-    result.lung.set(seen.lung.subarray(0, count * plane), first * plane);
-    result.lesion.set(seen.lesion.subarray(0, count * plane), first * plane);
-  }
-  return result;
-}
-
-function empty(scan: PreparedScan): Float32Array {
-  return new Float32Array(scan.depth * scan.size * scan.size);
-}
-
-function turnStack(
-  values: Float32Array,
-  { size, depth }: PreparedScan,
-  orientation: Orientation,
-): Float32Array {
-  const turned = values.slice();
-  for (let z = 0; z < depth; z++) {
-    turn(turned.subarray(z * size * size, (z + 1) * size * size), size, size, orientation);
-  }
-  return turned;
-}
-
-function addInto(sum: Float32Array, values: Float32Array, share: number): void {
-  for (let i = 0; i < sum.length; i++) {
-    sum[i] = (sum[i] as number) + share * (values[i] as number);
+    const place = placeOf(slice);
+    enlarge(logits.subarray(0, plane), place.lung);
+    enlarge(logits.subarray(plane), place.lesionInLung);
+    multiply(place.lung, place.lesionInLung, place.lesion);
+    yield place;
+    slice += 1;
   }
 }
 
-/** Logits at the network's size, turned back and enlarged to the scan's grid, as probabilities. */
-function probabilities(logits: Float32Array, from: PreparedScan, scan: Scan): Float32Array {
-  const [width, height, depth] = scan.size;
-  const columns = axisMap(from.size, width);
-  const rows = axisMap(from.size, height);
-  const inPlane = turnStack(logits, from, orientationOf(scan));
-  const plane = from.size * from.size;
-  const result = new Float32Array(width * height * depth);
-  for (let z = 0; z < depth; z++) {
-    const target = result.subarray(z * width * height, (z + 1) * width * height);
-    resizePlane(inPlane.subarray(z * plane, (z + 1) * plane), columns, rows, target);
+function emptyPrediction(voxels: number): Prediction {
+  return {
+    lung: new Float32Array(voxels),
+    lesion: new Float32Array(voxels),
+    lesionInLung: new Float32Array(voxels),
+  };
+}
+
+/** Turns a plane of logits back, in place, and writes it to a plane of the scan's grid as probabilities. */
+function createEnlargement(
+  size: number,
+  scan: Scan,
+): (logits: Float32Array, target: Float32Array) => void {
+  const [width, height] = scan.size;
+  const columns: AxisMap = axisMap(size, width);
+  const rows: AxisMap = axisMap(size, height);
+  const orientation = orientationOf(scan);
+  return (logits, target) => {
+    turn(logits, size, size, orientation);
+    sigmoidInPlace(resizePlane(logits, columns, rows, target));
+  };
+}
+
+function multiply(a: Float32Array, b: Float32Array, product: Float32Array): void {
+  for (let i = 0; i < product.length; i++) {
+    product[i] = (a[i] as number) * (b[i] as number);
   }
-  for (let i = 0; i < result.length; i++) {
-    result[i] = 1 / (1 + Math.exp(-(result[i] as number)));
-  }
-  return result;
 }

@@ -1,5 +1,6 @@
 import type { Mask, Patient, Scan } from '@consilium/imaging';
 import { ModelError } from './error.ts';
+import { valuesAtRanks } from './order-statistics.ts';
 import { type Orientation, orientationOf, turn } from './orientation.ts';
 import { axisMap, resizePlane } from './resize.ts';
 import type { LesionTask } from './task.ts';
@@ -38,7 +39,7 @@ export function prepareScan(scan: Scan, task: LesionTask): PreparedScan {
       `${scan.voxels.length} voxels where ${width} x ${height} x ${depth} are announced`,
     );
   }
-  const image = resizeStack(scan.voxels, scan.size, size, orientationOf(scan), toUnit(scan, task));
+  const image = resizeStack(windowed(scan, task), scan.size, size, orientationOf(scan));
   normalise(image, task.input.percentiles);
   return { size, depth, image };
 }
@@ -65,37 +66,47 @@ export function preparePatient(patient: Patient, task: LesionTask): PreparedPati
   };
 }
 
-function toUnit(scan: Scan, task: LesionTask): (value: number) => number {
-  if (scan.intensity === 'display') {
-    return (value) => value / 255;
-  }
-  const [low, high] = task.input.windowHu;
-  return (value) => (Math.min(high, Math.max(low, value)) - low) / (high - low);
+/** Writes a plane of a scan to `plane`, as values in [0, 1]. */
+function windowed({ voxels, intensity }: Scan, task: LesionTask): FillPlane {
+  const [low, high] = intensity === 'display' ? [0, 255] : task.input.windowHu;
+  const width = high - low;
+  const isCut = intensity !== 'display';
+  return (start, plane) => {
+    for (let i = 0; i < plane.length; i++) {
+      const value = voxels[start + i] as number;
+      plane[i] = ((isCut ? Math.min(high, Math.max(low, value)) : value) - low) / width;
+    }
+  };
 }
 
+/** Writes the voxels from `start` to a plane, as the plane is to be resized. */
+type FillPlane = (start: number, plane: Float32Array) => void;
+
 function resizeStack(
-  voxels: ArrayLike<number>,
+  fill: FillPlane,
   [width, height, depth]: Scan['size'],
   size: number,
   orientation: Orientation,
-  map: (value: number) => number,
 ): Float32Array {
   const columns = axisMap(width, size);
   const rows = axisMap(height, size);
   const plane = new Float32Array(width * height);
   const result = new Float32Array(size * size * depth);
   for (let z = 0; z < depth; z++) {
-    for (let i = 0; i < plane.length; i++) {
-      plane[i] = map(voxels[z * plane.length + i] as number);
-    }
+    fill(z * plane.length, plane);
     const target = result.subarray(z * size * size, (z + 1) * size * size);
     turn(resizePlane(plane, columns, rows, target), size, size, orientation);
   }
   return result;
 }
 
-function prepareMask(mask: Mask, size: number, orientation: Orientation): Uint8Array {
-  const covered = resizeStack(mask.voxels, mask.size, size, orientation, (value) => value * 255);
+function prepareMask({ voxels, size }: Mask, side: number, orientation: Orientation): Uint8Array {
+  const fill: FillPlane = (start, plane) => {
+    for (let i = 0; i < plane.length; i++) {
+      plane[i] = (voxels[start + i] as number) * 255;
+    }
+  };
+  const covered = resizeStack(fill, size, side, orientation);
   return Uint8Array.from(covered, (value) => Math.round(value));
 }
 
@@ -108,14 +119,18 @@ function slicesWithin(mask: Mask): number[] {
 }
 
 function normalise(image: Float32Array, percentiles: readonly [number, number]): void {
-  const sorted = image.slice().sort();
-  // The sort puts NaN last and infinities at the ends: two looks tell whether every value is finite.
-  if (!Number.isFinite(sorted[0]) || !Number.isFinite(sorted.at(-1))) {
+  const last = image.length - 1;
+  const ranks = percentiles.map((percent) => Math.round((percent / 100) * last));
+  // NaN and infinities stand at the ends: two looks tell whether every value is finite.
+  const [least, low, high, most] = valuesAtRanks(image, [0, ...ranks, last]) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (!Number.isFinite(least) || !Number.isFinite(most)) {
     throw new ModelError('SCAN_INVALID', 'the scan holds a voxel that is not finite');
   }
-  const [low, high] = percentiles.map(
-    (percent) => sorted[Math.round((percent / 100) * (sorted.length - 1))] as number,
-  ) as [number, number];
   const spread = high - low;
   const scale = spread > 1e-6 ? 1 / (0.33 * spread) : 0;
   for (let i = 0; i < image.length; i++) {

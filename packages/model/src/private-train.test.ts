@@ -63,9 +63,8 @@ function mechanismOf(
     async step(step) {
       asked.push(step);
       const gradients: Float32Array[] = [];
-      for (let patient = 0; patient < step.patients; patient++) {
-        gradients.push(await step.gradientOf(patient));
-      }
+      const everybody = Array.from({ length: step.patients }, (_, patient) => patient);
+      for await (const gradient of step.gradientsOf(everybody)) gradients.push(gradient);
       return release(gradients, asked.length);
     },
   };
@@ -113,7 +112,9 @@ describe('what patients can change', () => {
     const [asked] = mechanism.asked;
     expect(asked?.patients).toBe(3);
     expect(asked?.dimension).toBe(trainedValues);
-    expect(await asked?.gradientOf(1)).toHaveLength(trainedValues);
+    for await (const gradient of asked?.gradientsOf([1]) ?? []) {
+      expect(gradient).toHaveLength(trainedValues);
+    }
   });
 
   test('is the same wherever a patient stands and whoever else is there: without one, the others’ gradients stay', async () => {

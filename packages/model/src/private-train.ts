@@ -1,5 +1,5 @@
 import type { OptimizerState } from '@consilium/compute';
-import type { PrivateMechanism } from '@consilium/privacy';
+import { oneByOne, type PrivateMechanism } from '@consilium/privacy';
 import { putPart, takePart } from '@consilium/weights';
 import { drawPatientSlices, patientKey } from './draw-patient.ts';
 import { ModelError } from './error.ts';
@@ -57,7 +57,7 @@ export interface TrainPrivatelyResult {
  *
  * @throws {RangeError} when `slicesPerPatient` is not a whole number in 1…64.
  * @throws {ModelError} before a patient is looked at: `EMPTY_COHORT`; `LAYOUT_MISMATCH` when weights, optimizer state or a trainable name are not the network's;
- * `NON_FINITE` when a weight is not finite. After a step: `NON_FINITE` when a weight is no longer finite.
+ * `NON_FINITE` when a weight is not finite, or the network fails `LesionModel.check`, which looks at no patient. After a step: `NON_FINITE` when a weight is no longer finite.
  * @throws whatever the mechanism or the engine throws, and the signal's reason.
  * @see Abadi et al. 2016, Deep Learning with Differential Privacy, Algorithm 1, with the patient as the example
  */
@@ -68,6 +68,7 @@ export async function trainPrivately(
   const { model, cohort, steps, seed, mechanism, privacy } = init;
   const { task, layout } = model;
   checkBeforeData(init);
+  await model.check(init.weights, options.signal);
   const trained = trainedTensors(task, privacy.trainable);
   const learner = await model.patientLearner(privacy.slicesPerPatient, trained);
   const stepper = createStepper(task.training, learner.layout);
@@ -86,7 +87,11 @@ export async function trainPrivately(
       return learner.gradient(batch, current);
     };
     const released = await mechanism.step(
-      { patients: cohort.length, dimension: learner.layout.length, gradientOf },
+      {
+        patients: cohort.length,
+        dimension: learner.layout.length,
+        gradientsOf: oneByOne(gradientOf),
+      },
       options.signal && { signal: options.signal },
     );
     stepper.step(moving, released, state);
@@ -94,6 +99,7 @@ export async function trainPrivately(
     putPart(layout, learner.layout, current, moving);
     options.onProgress?.({ step, steps });
   }
+  await model.check(current, options.signal);
   return { weights: current, optimizerState: state, steps };
 }
 

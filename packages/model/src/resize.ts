@@ -67,28 +67,71 @@ export function resizePlane(
     );
   }
   const across = new Float32Array(rows.from * columns.to);
-  for (let y = 0; y < rows.from; y++) {
-    for (let t = 0; t < columns.to; t++) {
-      let sum = 0;
-      const start = y * columns.from + at(columns.first, t);
-      for (let i = 0; i < at(columns.count, t); i++) {
-        sum += at(columns.weights, t * columns.stride + i) * at(source, start + i);
-      }
-      across[y * columns.to + t] = sum;
-    }
+  if (columns.stride === 2) {
+    mixColumns(source, columns, across);
+  } else {
+    sumColumns(source, columns, across);
   }
-  for (let t = 0; t < rows.to; t++) {
-    for (let x = 0; x < columns.to; x++) {
-      let sum = 0;
-      for (let i = 0; i < at(rows.count, t); i++) {
-        sum +=
-          at(rows.weights, t * rows.stride + i) *
-          at(across, (at(rows.first, t) + i) * columns.to + x);
-      }
-      target[t * columns.to + x] = sum;
-    }
-  }
+  sumRows(across, rows, columns.to, target);
   return target;
+}
+
+/** Two source cells for each target cell, as every axis has that grows: without a loop inside the loop. */
+function mixColumns(source: ArrayLike<number>, columns: AxisMap, across: Float32Array): void {
+  const { from, to, first, weights } = columns;
+  // Along an axis of one cell there is no second one: its weight is zero, and any cell will do.
+  const step = from === 1 ? 0 : 1;
+  for (let row = 0, place = 0; place < across.length; row += from) {
+    for (let t = 0; t < to; t++, place++) {
+      const start = row + at(first, t);
+      across[place] =
+        at(weights, 2 * t) * at(source, start) + at(weights, 2 * t + 1) * at(source, start + step);
+    }
+  }
+}
+
+function sumColumns(source: ArrayLike<number>, columns: AxisMap, across: Float32Array): void {
+  const { from, to, first, count, weights, stride } = columns;
+  for (let row = 0, place = 0; place < across.length; row += from) {
+    for (let t = 0; t < to; t++, place++) {
+      const start = row + at(first, t);
+      const taps = at(count, t);
+      let sum = 0;
+      for (let i = 0; i < taps; i++) {
+        sum += at(weights, t * stride + i) * at(source, start + i);
+      }
+      across[place] = sum;
+    }
+  }
+}
+
+/** Each target row is a weighted sum of source rows. */
+function sumRows(across: Float32Array, rows: AxisMap, width: number, target: Float32Array): void {
+  const sum = new Float64Array(width);
+  for (let t = 0; t < rows.to; t++) {
+    const start = at(rows.first, t) * width;
+    const taps = at(rows.count, t);
+    const firstWeight = at(rows.weights, t * rows.stride);
+    if (taps === 2) {
+      const secondWeight = at(rows.weights, t * rows.stride + 1);
+      for (let x = 0; x < width; x++) {
+        target[t * width + x] =
+          firstWeight * at(across, start + x) + secondWeight * at(across, start + width + x);
+      }
+      continue;
+    }
+    for (let x = 0; x < width; x++) {
+      sum[x] = firstWeight * at(across, start + x);
+    }
+    for (let i = 1; i < taps; i++) {
+      const weight = at(rows.weights, t * rows.stride + i);
+      const row = start + i * width;
+      for (let x = 0; x < width; x++) {
+        sum[x] = at(sum, x) + weight * at(across, row + x);
+      }
+    }
+    target.set(sum, t * width);
+  }
 }
 
 function at(values: ArrayLike<number>, index: number): number {

@@ -41,7 +41,7 @@ export interface TrainStepsResult {
  * The same arguments on the same engine and machine give the same result.
  *
  * @throws {ModelError} `EMPTY_COHORT` without a patient, or without a single slice of lesion; `LAYOUT_MISMATCH`;
- * `NON_FINITE` when a loss, a gradient or a new weight is NaN or infinite.
+ * `NON_FINITE` when a loss, a gradient or a new weight is NaN or infinite, or when the network fails `LesionModel.check` before or after training.
  * @throws the signal's reason, between two steps.
  */
 export async function trainSteps(
@@ -50,6 +50,7 @@ export async function trainSteps(
 ): Promise<TrainStepsResult> {
   checkCohort(cohort);
   const { task, layout } = model;
+  await model.check(weights, options.signal);
   const stepper = createStepper(task.training, layout);
   const current = weights.slice();
   const state = stepper.resume(optimizerState);
@@ -67,6 +68,7 @@ export async function trainSteps(
   if (!current.every(Number.isFinite)) {
     throw new ModelError('NON_FINITE', 'a weight is no longer finite after training');
   }
+  await model.check(current, options.signal);
   return { weights: current, optimizerState: state, steps, meanLoss: sum / steps };
 }
 

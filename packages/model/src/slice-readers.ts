@@ -1,0 +1,112 @@
+import { compileReader, type Engine, type Graph, type Program } from '@consilium/compute';
+import { given } from './batch-gradient.ts';
+import { createMicrobatch, cut, type Microbatch } from './microbatch.ts';
+import { forwardGraph } from './network.ts';
+import type { NetworkSpec } from './task.ts';
+
+/** Logits of some slices, [slices][size][size]; the lesion's hold within the lung only. */
+export interface SliceLogits {
+  readonly lung: Float32Array;
+  readonly lesion: Float32Array;
+}
+
+/** The network with one vector of weights, ready to read. */
+export interface SliceReader {
+  /** Logits for inputs [batch][slices][size][size], which must stay unchanged until then. Calls must not overlap. */
+  read(image: Float32Array, signal?: AbortSignal): Promise<SliceLogits>;
+}
+
+/** The networks that read: as many as the ensemble read with last. */
+export interface SliceReaders {
+  /**
+   * One reader for each vector of weights. One that is open for the same values is given out again; those for other weights are
+   * closed, so that what is held never outgrows one ensemble.
+   */
+  open(members: readonly Float32Array[]): Promise<readonly SliceReader[]>;
+  close(): Promise<void>;
+}
+
+interface OpenReader {
+  readonly weights: Float32Array;
+  readonly microbatch: Microbatch;
+}
+
+/** @param onReduced see {@link createMicrobatch} */
+export function createSliceReaders(
+  engine: Engine,
+  network: NetworkSpec,
+  batch: number,
+  onReduced: (samples: number) => void,
+): SliceReaders {
+  let opened: readonly OpenReader[] = [];
+  const openOne = (weights: Float32Array): OpenReader => {
+    const own = weights.slice();
+    const graphs = { forward: (samples: number) => forwardGraph(network, samples) };
+    const microbatch = createMicrobatch(withWeights(engine, own), graphs, batch, onReduced);
+    return { weights: own, microbatch };
+  };
+  const replace = async (wanted: readonly OpenReader[]): Promise<void> => {
+    const left = opened.filter((each) => !wanted.includes(each));
+    opened = wanted;
+    for (const { microbatch } of left) {
+      await microbatch.close();
+    }
+  };
+  return {
+    open: async (members) => {
+      const wanted = members.map(
+        (weights) => opened.find((each) => sameBits(each.weights, weights)) ?? openOne(weights),
+      );
+      await replace(wanted);
+      return wanted.map((each) => ({
+        read: (image, signal) => read(each, network, batch, image, signal),
+      }));
+    },
+    close: () => replace([]),
+  };
+}
+
+async function read(
+  { weights, microbatch }: OpenReader,
+  network: NetworkSpec,
+  batch: number,
+  image: Float32Array,
+  signal: AbortSignal | undefined,
+): Promise<SliceLogits> {
+  const plane = network.size ** 2;
+  return microbatch.run(async (parts, programs) => {
+    const logits = {
+      lung: new Float32Array(batch * plane),
+      lesion: new Float32Array(batch * plane),
+    };
+    for (const part of parts) {
+      const program = await programs('forward', part.samples);
+      const inputs = cut({ image }, part, batch);
+      const { outputs } = await program.run(inputs, weights, signal && { signal });
+      logits.lung.set(given(outputs['lung'], 'lung'), part.from * plane);
+      logits.lesion.set(given(outputs['lesion'], 'lesion'), part.from * plane);
+    }
+    return logits;
+  });
+}
+
+/** An engine that compiles for one vector of weights; its programs pass over those that a run is given. */
+function withWeights(engine: Engine, weights: Float32Array): Engine {
+  return {
+    name: engine.name,
+    compile: async (graph: Graph): Promise<Program> => {
+      const reader = await compileReader(engine, graph, weights);
+      return {
+        run: async (inputs, _, options) => ({ outputs: await reader.run(inputs, options) }),
+        close: () => reader.close(),
+      };
+    },
+    close: () => engine.close(),
+  };
+}
+
+function sameBits(a: Float32Array, b: Float32Array): boolean {
+  return Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(
+    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+  );
+}
