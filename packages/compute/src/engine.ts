@@ -34,6 +34,8 @@ export interface Program {
 export interface Engine {
   /** For status pages and logs, for instance `onnx-cpu`. */
   readonly name: string;
+  /** Whether it computes on a device with memory of its own, for which a few large runs are better than many small ones. @default false */
+  readonly isDevice?: boolean;
   /** @throws {ComputeError} `PROVIDER_MISSING`, `ENGINE_FAILED`, `CLOSED`. */
   compile(graph: Graph): Promise<Program>;
   /**

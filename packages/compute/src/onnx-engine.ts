@@ -1,5 +1,5 @@
 import { type InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
-import { createProgram, type Engine, type Program, type RunResult } from './engine.ts';
+import { createProgram, type Engine, type RunResult } from './engine.ts';
 import { ComputeError } from './error.ts';
 import { exposeDropout } from './expose-dropout.ts';
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
@@ -43,6 +43,7 @@ export function createOnnxEngine(init: OnnxEngineInit = {}): Engine {
   let closed = false;
   return {
     name: `onnx-${provider}`,
+    isDevice: provider !== 'cpu',
     async compile(graph) {
       if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
       const exposed = exposeDropout(graph);

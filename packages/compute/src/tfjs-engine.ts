@@ -45,6 +45,7 @@ export async function createTfjsEngine(init: TfjsEngineInit): Promise<Engine> {
   let closed = false;
   return {
     name: `tfjs-${backend}`,
+    isDevice: backend === 'gpu',
     async compile(graph) {
       if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
       const exposed = exposeDropout(graph);

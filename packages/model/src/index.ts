@@ -26,7 +26,6 @@ export {
   createLesionModel,
   type LesionModel,
   type LesionModelInit,
-  type PatientLearner,
 } from './lesion-model.ts';
 export type { MicrobatchReduced } from './microbatch.ts';
 export {
@@ -36,6 +35,7 @@ export {
   networkLayout,
   patientLossGraph,
 } from './network.ts';
+export type { PatientLearner } from './patient-learner.ts';
 export {
   type Prediction,
   type PredictOptions,

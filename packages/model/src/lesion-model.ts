@@ -1,10 +1,11 @@
-import { differentiate, type Engine, gradientLayoutOf, type Program } from '@consilium/compute';
+import type { Engine, Program } from '@consilium/compute';
 import type { Layout } from '@consilium/weights';
-import { addScaled, batchGradient, batchGradientGraphs, given } from './batch-gradient.ts';
+import { batchGradient, batchGradientGraphs } from './batch-gradient.ts';
 import type { Batch } from './draw-batch.ts';
 import { ModelError } from './error.ts';
-import { createMicrobatch, cut, type Microbatch, type MicrobatchReduced } from './microbatch.ts';
-import { networkLayout, patientLossGraph, watchedGraph } from './network.ts';
+import { createMicrobatch, type MicrobatchReduced } from './microbatch.ts';
+import { networkLayout, watchedGraph } from './network.ts';
+import { createPatientLearner, type PatientLearner } from './patient-learner.ts';
 import { seeded } from './seeded.ts';
 import { createSliceReaders, type SliceLogits, type SliceReader } from './slice-readers.ts';
 import type { LesionTask } from './task.ts';
@@ -45,25 +46,12 @@ export interface LesionModel {
     signal?: AbortSignal,
   ): Promise<{ loss: number; lesionDice: number; gradient: Float32Array }>;
   /**
-   * What gives single patients' gradients by the tensors named in `trained`, the site's own included where they are named.
+   * What gives single patients' gradients by the tensors named in `trained`, the site's own included where they are named. Good until the model is closed.
    *
    * @throws {ComputeError} `NOT_DIFFERENTIABLE` when a name is not the network's, or there is none.
    */
-  patientLearner(slices: number, trained: readonly string[]): Promise<PatientLearner>;
+  patientLearner(slices: number, trained: readonly string[]): PatientLearner;
   close(): Promise<void>;
-}
-
-/** The gradient of one patient at a time, by some of the weights. Costs what lies between the loss and the first trained layer. */
-export interface PatientLearner {
-  /** The trained tensors in the network's order: the form of every gradient. */
-  readonly layout: Layout;
-  /**
-   * The gradient of the mean of the slices' losses at `weights`, the whole vector. It may hold values that are not finite, and no loss
-   * comes with it: what a single patient is like is for nobody to see.
-   *
-   * @throws {ModelError} `LAYOUT_MISMATCH`.
-   */
-  gradient(batch: Batch, weights: Float32Array, signal?: AbortSignal): Promise<Float32Array>;
 }
 
 export interface LesionModelInit {
@@ -97,7 +85,7 @@ export function createLesionModel(
     training.batch,
     told('learning', training.batch),
   );
-  const patients = new Map<string, Microbatch>();
+  const patients = new Map<string, PatientLearner>();
   let watcher: Promise<Program> | null = null;
   return {
     task,
@@ -134,32 +122,13 @@ export function createLesionModel(
       }
       return { loss, lesionDice: 1 - lesionDiceLoss, gradient };
     },
-    patientLearner: async (slices, trained) => {
-      const graphOf = (samples: number) =>
-        differentiate(patientLossGraph(task, samples), 'loss', { trained });
-      const gradientLayout = gradientLayoutOf(graphOf(slices));
-      const key = `${slices} ${gradientLayout.digest}`;
-      const patient =
+    patientLearner: (slices, trained) => {
+      const key = `${slices} ${trained.join(' ')}`;
+      const learner =
         patients.get(key) ??
-        createMicrobatch(engine, { patient: graphOf }, slices, told('learning', slices));
-      patients.set(key, patient);
-      return {
-        layout: gradientLayout,
-        gradient: async (batch, weights, signal) => {
-          check(weights);
-          return patient.run(async (parts, programs) => {
-            const mean = new Float32Array(gradientLayout.length);
-            for (const part of parts) {
-              const program = await programs('patient', part.samples);
-              const inputs = cut({ ...batch }, part, slices);
-              const { gradient } = await program.run(inputs, weights, signal && { signal });
-              // The loss is a mean over slices: that of a part counts as many times as the part has slices.
-              addScaled(mean, given(gradient, 'gradient'), part.samples / slices);
-            }
-            return mean;
-          });
-        },
-      };
+        createPatientLearner(engine, task, slices, trained, (each) => onReduced?.(each));
+      patients.set(key, learner);
+      return learner;
     },
     close: async () => {
       for (const each of [reading, learning, ...patients.values()]) {

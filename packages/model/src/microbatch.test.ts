@@ -9,6 +9,7 @@ import { createLesionModel } from './lesion-model.ts';
 import { limitedEngine } from './limited-engine-fixture.ts';
 import { createMicrobatch, type MicrobatchReduced, partsOf } from './microbatch.ts';
 import { initialWeights } from './network.ts';
+import type { PatientLearner } from './patient-learner.ts';
 import { seeded } from './seeded.ts';
 import { type LesionTask, smallTask } from './task.ts';
 import { trainedTensors } from './trainable.ts';
@@ -57,6 +58,15 @@ const splits = [
   { most: 1, size: 1, failures: 3 },
 ];
 
+async function onlyGradient(
+  learner: PatientLearner,
+  batch: Batch,
+  weights: Float32Array,
+): Promise<Float32Array> {
+  for await (const gradient of learner.gradients([batch], weights)) return gradient;
+  return new Float32Array();
+}
+
 describe.each(splits)('7 samples where memory holds $most', ({ most, size, failures }) => {
   test('learn as the whole batch does, in parts', async () => {
     const limited = limitedEngine(engine, most);
@@ -88,13 +98,15 @@ describe.each(splits)('7 samples where memory holds $most', ({ most, size, failu
     const names = whole.layout.tensors.map(({ name }) => name).filter(isTrained);
     const trained = trainedTensors(task, names);
     const [batch, weights] = [batchOf(7, 3), weightsOf(3)];
-    const wanted = await (await whole.patientLearner(7, trained)).gradient(batch, weights);
-    const learner = await split.patientLearner(7, trained);
+    const wanted = await onlyGradient(whole.patientLearner(7, trained), batch, weights);
+    const learner = split.patientLearner(7, trained);
     for (let i = 0; i < 2; i++) {
-      expect(relativeError(await learner.gradient(batch, weights), wanted)).toBeLessThan(2e-5);
+      const got = await onlyGradient(learner, batch, weights);
+      expect(relativeError(got, wanted)).toBeLessThan(2e-5);
     }
-    expect(limited.failed).toHaveLength(failures);
-    expect(told).toEqual([{ work: 'learning', samples: size, of: 7 }]);
+    // Two patients of 7 slices go through one run: that fails first.
+    expect(limited.failed).toHaveLength(failures + 1);
+    expect(told).toEqual([{ work: 'learning', samples: size, of: 14 }]);
     await Promise.all([whole.close(), split.close()]);
   });
 

@@ -68,11 +68,14 @@ export function lossGraph(task: LesionTask): Graph {
  * no slice counts for more than another. Inputs as those of {@link lossGraph}, with `slices` as the batch; soft Dice is taken slice by slice, and
  * the weights have to be given slice by slice.
  *
+ * With several `patients`, `slices` are theirs altogether, those of each one after the other, and the loss is the sum of the patients' losses.
+ *
  * One output, `loss`.
  */
-export function patientLossGraph(task: LesionTask, slices: number): Graph {
+export function patientLossGraph(task: LesionTask, slices: number, patients = 1): Graph {
   const graph = createGraph();
-  graph.output('loss', buildLoss(graph, task, slices, 'sample').loss);
+  const { loss } = buildLoss(graph, task, slices, 'sample');
+  graph.output('loss', patients === 1 ? loss : graph.scale(loss, patients));
   return graph.build();
 }
 

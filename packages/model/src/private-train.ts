@@ -1,9 +1,11 @@
 import type { OptimizerState } from '@consilium/compute';
-import { oneByOne, type PrivateMechanism } from '@consilium/privacy';
+import type { PrivateMechanism } from '@consilium/privacy';
 import { putPart, takePart } from '@consilium/weights';
+import type { Batch } from './draw-batch.ts';
 import { drawPatientSlices, patientKey } from './draw-patient.ts';
 import { ModelError } from './error.ts';
-import type { LesionModel, PatientLearner } from './lesion-model.ts';
+import type { LesionModel } from './lesion-model.ts';
+import type { PatientLearner } from './patient-learner.ts';
 import type { PreparedPatient } from './prepare.ts';
 import { seeded } from './seeded.ts';
 import type { LesionTask } from './task.ts';
@@ -70,7 +72,7 @@ export async function trainPrivately(
   checkBeforeData(init);
   await model.check(init.weights, options.signal);
   const trained = trainedTensors(task, privacy.trainable);
-  const learner = await model.patientLearner(privacy.slicesPerPatient, trained);
+  const learner = model.patientLearner(privacy.slicesPerPatient, trained);
   const stepper = createStepper(task.training, learner.layout);
   checkState(init.optimizerState, task, learner);
   const current = init.weights.slice();
@@ -80,17 +82,18 @@ export async function trainPrivately(
   for (let step = 1; step <= steps; step++) {
     options.signal?.throwIfAborted();
     const { steps: done } = state;
-    const gradientOf = (index: number): Promise<Float32Array> => {
+    const slicesOf = (index: number): Batch => {
       const random = seeded('patient slices', seed, done, keys[index] as string);
       const patient = cohort[index] as PreparedPatient;
-      const batch = drawPatientSlices(patient, task, privacy.slicesPerPatient, random, done);
-      return learner.gradient(batch, current);
+      return drawPatientSlices(patient, task, privacy.slicesPerPatient, random, done);
     };
+    const gradientsOf = (drawn: readonly number[]): AsyncIterable<Float32Array> =>
+      learner.gradients(batchesOf(drawn, slicesOf), current);
     const released = await mechanism.step(
       {
         patients: cohort.length,
         dimension: learner.layout.length,
-        gradientsOf: oneByOne(gradientOf),
+        gradientsOf,
       },
       options.signal && { signal: options.signal },
     );
@@ -101,6 +104,14 @@ export async function trainPrivately(
   }
   await model.check(current, options.signal);
   return { weights: current, optimizerState: state, steps };
+}
+
+/** Drawn when they are asked for: no more of them than one run takes are in memory. */
+function* batchesOf(
+  patients: readonly number[],
+  slicesOf: (index: number) => Batch,
+): Generator<Batch> {
+  for (const index of patients) yield slicesOf(index);
 }
 
 function checkBeforeData({ model, cohort, weights, privacy }: TrainPrivatelyInit): void {
