@@ -1,10 +1,18 @@
-import type { Engine, Program } from '@consilium/compute';
+import {
+  compileTraining,
+  differentiate,
+  type Engine,
+  type Program,
+  type TrainingInit,
+  type TrainingProgram,
+  type TrainingState,
+} from '@consilium/compute';
 import type { Layout } from '@consilium/weights';
 import { batchGradient, batchGradientGraphs } from './batch-gradient.ts';
 import type { Batch } from './draw-batch.ts';
 import { ModelError } from './error.ts';
 import { createMicrobatch, type MicrobatchReduced } from './microbatch.ts';
-import { networkLayout, watchedGraph } from './network.ts';
+import { lossGraph, networkLayout, watchedGraph } from './network.ts';
 import { createPatientLearner, type PatientLearner } from './patient-learner.ts';
 import { seeded } from './seeded.ts';
 import { createSliceReaders, type SliceLogits, type SliceReader } from './slice-readers.ts';
@@ -45,6 +53,11 @@ export interface LesionModel {
     weights: Float32Array,
     signal?: AbortSignal,
   ): Promise<{ loss: number; lesionDice: number; gradient: Float32Array }>;
+  /**
+   * Training whose weights stay on the engine's device, batch after batch; null where the engine has no device. Good until it is closed.
+   * @throws {ComputeError} as `compileTraining`, `OUT_OF_MEMORY` among them.
+   */
+  residentTraining(init: TrainingInit, start: TrainingState): Promise<TrainingProgram | null>;
   /**
    * What gives single patients' gradients by the tensors named in `trained`, the site's own included where they are named. Good until the model is closed.
    *
@@ -121,6 +134,11 @@ export function createLesionModel(
         throw new ModelError('NON_FINITE', `the loss is ${loss}, or its gradient is not finite`);
       }
       return { loss, lesionDice: 1 - lesionDiceLoss, gradient };
+    },
+    residentTraining: async (init, start) => {
+      check(start.weights);
+      if (engine.isDevice !== true) return null;
+      return compileTraining(engine, differentiate(lossGraph(task), 'loss'), init, start);
     },
     patientLearner: (slices, trained) => {
       const key = `${slices} ${trained.join(' ')}`;

@@ -32,7 +32,7 @@ const model = createLesionModel(engine, task);
 const init = { model, cohort, weights, optimizerState: null, steps: 3, seed: 5 };
 
 describe('batches', () => {
-  test('are the same for the same seed and step, and beyonds for anbeyond', () => {
+  test('are the same for the same seed and step, and others for another', () => {
     expect(drawBatch(cohort, task, 5, 2)).toEqual(drawBatch(cohort, task, 5, 2));
     expect(drawBatch(cohort, task, 5, 3).image).not.toEqual(drawBatch(cohort, task, 5, 2).image);
     expect(drawBatch(cohort, task, 6, 2).image).not.toEqual(drawBatch(cohort, task, 5, 2).image);

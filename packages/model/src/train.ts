@@ -3,7 +3,8 @@ import { drawBatch } from './draw-batch.ts';
 import { ModelError } from './error.ts';
 import type { LesionModel } from './lesion-model.ts';
 import type { PreparedPatient } from './prepare.ts';
-import { createStepper, learningRateAt } from './training-step.ts';
+import { openTraining } from './training-loop.ts';
+import { learningRateAt } from './training-step.ts';
 
 export interface TrainStepsInit {
   readonly model: LesionModel;
@@ -49,27 +50,30 @@ export async function trainSteps(
   options: { signal?: AbortSignal; onProgress?: (progress: TrainProgress) => void } = {},
 ): Promise<TrainStepsResult> {
   checkCohort(cohort);
-  const { task, layout } = model;
+  const { task } = model;
   await model.check(weights, options.signal);
-  const stepper = createStepper(task.training, layout);
-  const current = weights.slice();
-  const state = stepper.resume(optimizerState);
+  const done = optimizerState?.steps ?? 0;
+  const training = await openTraining(model, weights, optimizerState);
   let sum = 0;
-  for (let step = 1; step <= steps; step++) {
-    options.signal?.throwIfAborted();
-    const learningRate = learningRateAt(task.training, state.steps);
-    const batch = drawBatch(cohort, task, seed, state.steps);
-    const { loss, lesionDice, gradient } = await model.learn(batch, current, options.signal);
-    clip(gradient, task.training.clipNorm);
-    stepper.step(current, gradient, state);
-    sum += loss;
-    options.onProgress?.({ step, loss, lesionDice, learningRate });
+  try {
+    for (let step = 1; step <= steps; step++) {
+      options.signal?.throwIfAborted();
+      const learningRate = learningRateAt(task.training, done + step - 1);
+      const batch = drawBatch(cohort, task, seed, done + step - 1);
+      const { loss, lesionDice } = await training.step(batch, options.signal);
+      sum += loss;
+      options.onProgress?.({ step, loss, lesionDice, learningRate });
+    }
+    const reached = await training.read();
+    if (!reached.weights.every(Number.isFinite)) {
+      throw new ModelError('NON_FINITE', 'a weight is no longer finite after training');
+    }
+    await model.check(reached.weights, options.signal);
+    const { weights: trained, state } = reached;
+    return { weights: trained, optimizerState: state, steps, meanLoss: sum / steps };
+  } finally {
+    await training.close();
   }
-  if (!current.every(Number.isFinite)) {
-    throw new ModelError('NON_FINITE', 'a weight is no longer finite after training');
-  }
-  await model.check(current, options.signal);
-  return { weights: current, optimizerState: state, steps, meanLoss: sum / steps };
 }
 
 function checkCohort(cohort: readonly PreparedPatient[]): void {
@@ -78,20 +82,5 @@ function checkCohort(cohort: readonly PreparedPatient[]): void {
   }
   if (cohort.every(({ lesionSlices }) => lesionSlices.length === 0)) {
     throw new ModelError('EMPTY_COHORT', 'no patient has a lesion: there is nothing to learn');
-  }
-}
-
-/** Scales the gradient in place so that its L2 norm is at most `clipNorm`. */
-function clip(gradient: Float32Array, clipNorm: number): void {
-  let squares = 0;
-  for (const value of gradient) {
-    squares += value * value;
-  }
-  const norm = Math.sqrt(squares);
-  if (norm > clipNorm) {
-    const factor = clipNorm / norm;
-    for (let i = 0; i < gradient.length; i++) {
-      gradient[i] = (gradient[i] as number) * factor;
-    }
   }
 }

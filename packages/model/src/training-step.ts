@@ -30,7 +30,8 @@ export function createStepper(training: TrainingSpec, layout: Layout): Stepper {
   };
 }
 
-function optimizerOf({ optimizer, momentum, weightDecay }: TrainingSpec): Optimizer {
+/** The rule that a task names. */
+export function optimizerOf({ optimizer, momentum, weightDecay }: TrainingSpec): Optimizer {
   return optimizer === 'adam' ? adam({ beta2: 0.99, weightDecay }) : sgd({ momentum });
 }
 
