@@ -4,6 +4,7 @@ import { auditExport } from './commands/audit-export.ts';
 import { auditVerify } from './commands/audit-verify.ts';
 import type { Command } from './commands/command.ts';
 import { configPrint } from './commands/config-print.ts';
+import { doctorCompute } from './commands/doctor-compute.ts';
 import { identityRotate } from './commands/identity-rotate.ts';
 import { identityShow } from './commands/identity-show.ts';
 import { init } from './commands/init.ts';
@@ -56,6 +57,7 @@ const commands: Readonly<Record<string, Command>> = {
   'audit verify': auditVerify,
   'token create': tokenCreate,
   'config print': configPrint,
+  'doctor compute': doctorCompute,
 };
 
 /** Errors after which nothing is known: an audit that cannot read its file must not look like one that found something. */

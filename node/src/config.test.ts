@@ -24,7 +24,7 @@ test('fills in every default, so that what runs can be read', async () => {
     network: { listen: ['/ip4/0.0.0.0/tcp/4001'], syncSeconds: 30 },
     http: { host: '127.0.0.1', port: 0, tokens: [] },
     data: { train: null, test: null },
-    compute: { provider: 'cpu', threads: 1 },
+    compute: { engine: 'onnx-cpu', threads: 1, allowSoftware: false },
     training: { payloadBits: 16 },
     evaluation: { everyRounds: 1 },
     log: { level: 'info' },
@@ -60,9 +60,9 @@ test.each<[what: string, value: unknown, said: RegExp]>([
   ['half a bit', { name: 'a', training: { payloadBits: 12 } }, /training\.payloadBits/],
   ['negative rounds', { name: 'a', evaluation: { everyRounds: -1 } }, /evaluation\.everyRounds/],
   [
-    'a provider that there is not',
-    { name: 'a', compute: { provider: 'tpu' } },
-    /compute\.provider/,
+    'an engine that there is not',
+    { name: 'a', compute: { engine: 'onnx-tpu' } },
+    /compute\.engine/,
   ],
   [
     'a scanner that there is not',
@@ -74,6 +74,20 @@ test.each<[what: string, value: unknown, said: RegExp]>([
 ])('refuses %s and names the place', (_, value, said) => {
   expect(() => checkConfig(value, 'consilium.yaml')).toThrow(
     expect.objectContaining({ code: 'CONFIG', message: expect.stringMatching(said) }),
+  );
+});
+
+test.each([
+  ['engine: cuda', { engine: 'cuda' }, /one of onnx-cpu, onnx-webgpu, .*doctor compute/],
+  [
+    'provider: cuda',
+    { provider: 'cuda' },
+    /compute\.provider has become compute\.engine: onnx-cpu/,
+  ],
+  ['thread: 2', { thread: 2 }, /config print --effective/],
+])('compute with %s is refused, and the hint says what there is', (_, compute, hint) => {
+  expect(() => checkConfig({ name: 'a', compute }, 'consilium.yaml')).toThrow(
+    expect.objectContaining({ code: 'CONFIG', hint: expect.stringMatching(hint) }),
   );
 });
 

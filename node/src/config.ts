@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { type EngineName, engineNames } from '@consilium/compute';
 import { type ScannerName, scannerProfiles } from '@consilium/imaging/phantom';
 import { stringify } from 'yaml';
 import { z } from 'zod';
@@ -21,6 +22,8 @@ const pngCohort = z.strictObject({
   flippedTopToBottom: z.array(z.string().min(1)).default([]),
 });
 const cohort = z.discriminatedUnion('kind', [phantomCohort, pngCohort]);
+/** What a site computes with that says nothing: it runs everywhere. */
+export const defaultEngine: EngineName = 'onnx-cpu';
 const port = z.int().min(0).max(65_535);
 
 /** Everything a site's operator can set. Unknown keys are refused, so that a typing error is not a silent default. */
@@ -61,8 +64,11 @@ const configSchema = z.strictObject({
     .prefault({}),
   compute: z
     .strictObject({
-      provider: z.enum(['cpu', 'webgpu', 'cuda']).default('cpu'),
+      /** What the site computes with; the environment's CONSILIUM_COMPUTE goes before it. */
+      engine: z.enum(engineNames).default(defaultEngine),
       threads: z.int().min(1).max(256).default(1),
+      /** Lets onnx-webgpu compute on a Vulkan driver that is software: for tests. */
+      allowSoftware: z.boolean().default(false),
     })
     .prefault({}),
   training: z
@@ -91,10 +97,18 @@ export type CohortConfig = z.infer<typeof cohort>;
  * @throws {NodeError} `CONFIG`, naming the key and what was wanted, or `FOLDER_MISSING`.
  */
 export async function loadConfig(path: string): Promise<Config> {
-  let text: string;
+  return checkConfig(await readConfig(path), path);
+}
+
+/**
+ * What a configuration file says, unchecked and without defaults.
+ * @throws {NodeError} `CONFIG` when it is no YAML, or `FOLDER_MISSING`.
+ */
+export async function readConfig(path: string): Promise<unknown> {
   try {
-    text = await readFile(path, 'utf8');
+    return parseYaml(await readFile(path, 'utf8'), path);
   } catch (cause) {
+    if (cause instanceof NodeError) throw cause;
     throw new NodeError(
       'FOLDER_MISSING',
       `cannot read ${path}`,
@@ -102,7 +116,6 @@ export async function loadConfig(path: string): Promise<Config> {
       { cause },
     );
   }
-  return checkConfig(parseYaml(text, path), path);
 }
 
 /** @throws {NodeError} `CONFIG`. */
@@ -115,13 +128,17 @@ export function checkConfig(value: unknown, path: string): Config {
     throw new NodeError(
       'CONFIG',
       `${path}: unknown key ${issue.keys.join(', ')} at ${where}`,
-      '`consilium config print --effective` shows every key that there is',
+      where === 'compute' && issue.keys.includes('provider')
+        ? `compute.provider has become compute.engine: ${engineNames.join(', ')}`
+        : '`consilium config print --effective` shows every key that there is',
     );
   }
   throw new NodeError(
     'CONFIG',
     `${path}: ${where}: ${issue?.message}`,
-    '`consilium config print --effective` shows every key with a valid value',
+    where === 'compute.engine'
+      ? `one of ${engineNames.join(', ')}; \`consilium doctor compute\` tells which work here`
+      : '`consilium config print --effective` shows every key with a valid value',
   );
 }
 

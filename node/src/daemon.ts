@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { openPngCohort } from '@consilium/imaging';
 import { createNetwork } from '@consilium/network';
 import { type ManifestBody, openRecord, type SiteId } from '@consilium/records';
 import { found } from '@consilium/study';
 import { admissionOf } from './admission.ts';
 import { serveApi } from './api/serve-api.ts';
+import { chosenEngine, sourceWords } from './chosen-engine.ts';
 import { systemClock } from './clock.ts';
 import { type Config, loadConfig } from './config.ts';
 import { NodeError } from './error.ts';
@@ -18,9 +17,9 @@ import { createMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { OwnLog } from './own-log.ts';
 import { RecordIntake } from './record-intake.ts';
-import { leastPublishedPatients } from './recorded-evaluation.ts';
 import { rosterView } from './roster-view.ts';
 import { Site } from './site.ts';
+import { checkedData, publishable } from './site-data.ts';
 import { type SiteFolder, writeRunning } from './site-folder.ts';
 import { confirmLatest, loadSiteKeys } from './site-keys.ts';
 import { connectable, type Standing, speakerOf, standingOf, wantedOf } from './standing.ts';
@@ -68,6 +67,8 @@ async function runOnce(
   const key = turn === 'earlier' && keys.earlier !== null ? keys.earlier : keys.latest;
   const founding = await readJoined(folder);
   const logger = createLogger(config.log.level, config.name);
+  const { source, ...compute } = await chosenEngine(folder, process.env);
+  logger.info({ ...compute, source }, `computes with ${compute.engine}: ${sourceWords[source]}`);
   const data = await checkedData(config, folder);
   await using stores = await openStores(folder);
   const { log, blobs } = stores;
@@ -112,7 +113,14 @@ async function runOnce(
     },
     { listen: config.network.listen, timing: { antiEntropyMs: config.network.syncSeconds * 1000 } },
   );
-  const trainer = createTrainer({ compute: config.compute });
+  const trainer = createTrainer({
+    compute,
+    onReduced: (reduced) =>
+      logger.warn(
+        { code: 'OUT_OF_MEMORY', ...reduced },
+        'memory does not hold a whole batch: fewer samples go at once from now on, with the same result',
+      ),
+  });
   const site = new Site(
     {
       key,
@@ -147,7 +155,15 @@ async function runOnce(
     return network.peers().find(({ site }) => site === key)?.connected ?? null;
   };
   const status = (): Status =>
-    statusOf(key.id, founding, site.state, site.activity, connected, witnessing.notes.view());
+    statusOf(
+      key.id,
+      founding,
+      site.state,
+      site.activity,
+      connected,
+      witnessing.notes.view(),
+      site.findings,
+    );
   const onError = (error: unknown): void =>
     logger.error({ error: String(error) }, 'a request failed');
   const api = serveApi(
@@ -241,28 +257,6 @@ async function runOnce(
 }
 
 /**
- * The site's cohorts with paths that start at the site's folder. A folder or a patient that is not there is told now, and not hours later when the first
- * job needs it.
- */
-async function checkedData(config: Config, folder: SiteFolder): Promise<Config['data']> {
-  const checked = async (cohort: Config['data']['train']): Promise<Config['data']['train']> => {
-    if (cohort?.kind !== 'png') return cohort;
-    const path = resolve(folder.root, cohort.folder);
-    const index = await openPngCohort(path);
-    const unknown = cohort.patients.find((patient) => !index.has(patient));
-    if (unknown !== undefined) {
-      throw new NodeError(
-        'DATA',
-        `${path} has no patient ${unknown}`,
-        'compare data: in consilium.yaml with slice_index.csv in that folder',
-      );
-    }
-    return { ...cohort, folder: path };
-  };
-  return { train: await checked(config.data.train), test: await checked(config.data.test) };
-}
-
-/**
  * What the roster makes of this site must fit what is configured.
  * @throws {NodeError} `DATA` when a trainer names no patients, or fewer than a private study counts on: then each would weigh more than was promised.
  */
@@ -299,18 +293,6 @@ function warnOfPrivacy({ privacy }: ManifestBody, logger: Logger): void {
     { profile: 'off' },
     'this study runs WITHOUT differential privacy: updates may reveal training data',
   );
-}
-
-/** The held-out cohort, or null when it is too small for its figures to be told to others. */
-function publishable(test: Config['data']['test'], logger: Logger): Config['data']['test'] {
-  if (test === null) return null;
-  const patients = test.kind === 'png' ? test.patients.length : test.patients;
-  if (patients >= leastPublishedPatients) return test;
-  logger.warn(
-    { least: leastPublishedPatients },
-    'too few held-out patients: this site evaluates nothing for the others',
-  );
-  return null;
 }
 
 async function keepFounding(

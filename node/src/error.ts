@@ -12,6 +12,7 @@ export type NodeErrorCode =
   | 'ROSTER_FILE'
   | 'ADDRESS_IN_USE'
   | 'DATA'
+  | 'ENGINE_UNUSABLE'
   | 'NOT_ANSWERED'
   | 'STATE_UNKNOWN'
   | 'NOT_WITNESSED'

@@ -20,7 +20,11 @@ const hints: Readonly<Record<string, string>> = {
   LISTEN_FAILED:
     'mend network.listen in consilium.yaml: addresses of this machine, e.g. /ip4/0.0.0.0/tcp/4001',
   PROVIDER_MISSING:
-    'set compute.provider to cpu in consilium.yaml, or install what that provider needs',
+    '`consilium doctor compute` tells what works here and what to install; then set compute.engine in consilium.yaml (a software adapter: compute.allowSoftware: true, or --allow-software for the doctor)',
+  OUT_OF_MEMORY:
+    'not even one sample fits: free memory, or let the node compute on another device: compute.engine in consilium.yaml',
+  ENGINE_FAILED:
+    'if it repeats, `consilium doctor compute` tells which engines work here; then set compute.engine in consilium.yaml',
   BAD_POLICY:
     'see `consilium privacy plan --help` for what can be asked for, and the page on privacy for each term',
   NO_NOISE_MULTIPLIER: 'ask for a larger ε, fewer rounds, or a smaller batch',

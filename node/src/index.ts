@@ -1,3 +1,4 @@
+export type { Activity } from './activity.ts';
 export { systemClock } from './clock.ts';
 export { foundStudy, type StudyPlan } from './founding.ts';
 export type { Logger } from './logger.ts';
@@ -6,7 +7,7 @@ export { OwnLog, type OwnLogInit } from './own-log.ts';
 export { type PrivacyDemand, type PrivacyPlan, policyFor } from './privacy-plan.ts';
 export { RecordIntake } from './record-intake.ts';
 export { privateTraining } from './reservation.ts';
-export { type Activity, Site, type SiteComponents, type SiteInit } from './site.ts';
+export { Site, type SiteComponents, type SiteInit } from './site.ts';
 export {
   createTrainer,
   type Trainer,

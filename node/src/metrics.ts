@@ -29,6 +29,11 @@ export function createMetrics(status: () => Status): Registry {
   );
   gauge('members', 'Members of the study', ({ members }) => members.length);
   gauge('findings', 'Broken rules that the fold has found', ({ findings }) => findings.length);
+  gauge(
+    'local_findings',
+    'Rounds that this site abandoned since its last update, because values were not finite',
+    ({ localFindings }) => localFindings.length,
+  );
   gauge('state_complete', '1 when every payload that a record names is here', ({ state }) =>
     state?.complete === true ? 1 : 0,
   );

@@ -1,110 +1,32 @@
-import { createHash } from 'node:crypto';
-import { openLogStore } from '@consilium/log';
-import { initialWeights, networkLayout, smallTask } from '@consilium/model';
-import { keyFromSeed, logPlaceOf, openRecord, signRecord } from '@consilium/records';
-import type { StudyState } from '@consilium/study';
-import { MemoryLevel } from 'memory-level';
-import { expect, test } from 'vitest';
-import { Author } from './author.ts';
-import { foundStudy } from './founding.ts';
-import { policyFor, privacyPlan } from './privacy-plan.ts';
-import { RecordIntake } from './record-intake.ts';
-import { RoundTraining } from './round-training.ts';
+import { ComputeError } from '@consilium/compute';
+import { ModelError } from '@consilium/model';
+import { describe, expect, test } from 'vitest';
+import { type RoundSite, roundSite, roundTrainable } from './round-training-fixture.ts';
 import type { TrainJob } from './training-messages.ts';
 
-const key = keyFromSeed(new Uint8Array(32).fill(5));
-const task = {
-  ...smallTask,
-  network: { size: 16, cropSize: 16, slices: 1, channels: [4, 4], groupChannels: 4 },
-  training: { ...smallTask.training, stepsPerRound: 4 },
-};
-const trainable = networkLayout(task.network)
-  .tensors.map(({ name }) => name)
-  .filter((name) => name.startsWith('head/'));
-/** Noise for three rounds, and none to spare. */
-const demand = { cohorts: [40], rounds: 3, stepsPerRound: 4, trainable };
-const privacy = policyFor(
-  privacyPlan.parse({ profile: 'strict', expectedBatch: 10, spareRounds: 0 }),
-  demand,
-);
-
-/** A site of real logs and a fold, whose training process is `train`. */
-async function site(train: (job: TrainJob) => void) {
-  const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
-  const { manifest, payload } = foundStudy(
-    {
-      name: 'rounds',
-      task,
-      start: initialWeights(task.network, 1),
-      privacy,
-      rounds: { count: 10, quorum: 1, deadlineSeconds: 60 },
-      roster: [{ site: key.id, name: 'a', role: 'trainer', patients: 40, addresses: [] }],
-    },
-    sha256,
-  );
-  const log = await openLogStore(new MemoryLevel<string, Uint8Array>(), logPlaceOf);
-  const founding = signRecord(key, {
-    kind: 'manifest',
-    version: 1,
-    study: null,
-    author: key.id,
-    index: 0,
-    previous: null,
-    heads: [],
-    body: manifest,
-  });
-  await log.append(founding);
-  const study = openRecord(founding).id;
-  const blobs = new Map([[Buffer.from(sha256(payload)).toString('hex'), payload]]);
-  const intake = new RecordIntake(log, study);
-  const kinds = async (): Promise<string[]> => {
-    const { size } = log.head(key.id);
-    const entries = await log.read(key.id, 0, { maxEntries: size, maxBytes: 1e9 });
-    return entries.map((entry) => openRecord(entry).record.kind);
-  };
+/** A private site whose training process is `train`, and `check` before it; `seen` has what was signed when each training began. */
+async function site(
+  train: (job: TrainJob) => void,
+  check: () => void = () => undefined,
+): Promise<RoundSite & { seen: string[][] }> {
   const seen: string[][] = [];
-  const training = new RoundTraining(
+  const made: RoundSite = await roundSite(
     {
-      author: new Author(key, study, log),
-      blobs: {
-        put: async (bytes) => {
-          const digest = Buffer.from(sha256(bytes)).toString('hex');
-          blobs.set(digest, bytes);
-          return digest;
-        },
+      check: async () => {
+        check();
+        return null;
       },
-      trainer: {
-        train: async (job) => {
-          seen.push(await kinds());
-          train(job);
-          const first = new Float32Array(trainable.length);
-          const state = { rule: 'sgd' as const, steps: 4, first, second: new Float32Array() };
-          return { weights: job.weights.slice(), optimizerState: state, steps: job.steps };
-        },
+      train: async (job) => {
+        seen.push(await made.kinds());
+        train(job);
+        const first = new Float32Array(roundTrainable.length);
+        const state = { rule: 'sgd' as const, steps: 4, first, second: new Float32Array() };
+        return { weights: job.weights.slice(), optimizerState: state, steps: job.steps };
       },
-      trainingStore: { load: async () => null, save: async () => {}, forget: async () => {} },
-      random: (count) => new Uint8Array(count),
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
-      announce: async () => undefined,
     },
-    {
-      cohort: { kind: 'phantom', profile: 'hospital-a', patients: 43, seed: 1 },
-      payloadBits: 16,
-    },
+    { isPrivate: true },
   );
-  const fold = async (): Promise<StudyState> => {
-    await intake.take();
-    return intake.fold.state({ get: async (digest) => blobs.get(digest) });
-  };
-  const round = async (number: number): Promise<void> => {
-    const state = await fold();
-    const self = state.members[0] as StudyState['members'][number];
-    await training.train(number, { state, self }, intake.fold.founding()?.budget ?? null, {
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
-    });
-  };
-  return { round, fold, kinds, seen, training };
+  return { ...made, seen };
 }
 
 test('has the reservation in its log before training begins, and pays for each update with one', async () => {
@@ -153,4 +75,62 @@ test('gives nothing back for a training that failed, and halts after three in a 
   });
   for (let i = 0; i < 3; i++) await expect(broken.round(1)).rejects.toThrow('cannot be read');
   expect(broken.training.isHalted).toBe(true);
+});
+
+describe('values that are not finite', () => {
+  const nonFinite = (): never => {
+    throw new ModelError('NON_FINITE', 'the values are not finite');
+  };
+
+  test('before the reservation abandon the round with a finding, and nothing is spent', async () => {
+    const { round, fold, kinds, training, errors, seen } = await site(() => undefined, nonFinite);
+    await round(1);
+    const { digest: state, members } = await fold();
+    expect(await kinds()).toEqual(['manifest']);
+    expect(seen).toEqual([]);
+    expect(members[0]?.spending).toMatchObject({ steps: 0, unused: 0 });
+    expect(training.findings).toEqual([
+      { code: 'NON_FINITE', round: 1, state, message: 'the values are not finite' },
+    ]);
+    expect(errors).toMatchObject([{ fields: { code: 'NON_FINITE', round: 1, state } }]);
+    expect(training.isAbandoned(1, state)).toBe(true);
+    expect(training.isAbandoned(2, state)).toBe(false);
+    expect(training.isAbandoned(1, state.replace(/^./, 'x'))).toBe(false);
+  });
+
+  test('in the middle of a private round leave what was reserved spent, and no update', async () => {
+    const { round, fold, kinds, training } = await site(nonFinite);
+    await round(1);
+    expect(await kinds()).toEqual(['manifest', 'reserve']);
+    expect(training.isAbandoned(1, (await fold()).digest)).toBe(true);
+  });
+
+  test('are no finding any more once an update was signed', async () => {
+    let failures = 1;
+    const { round, kinds, training } = await site(() => {
+      if (failures-- > 0) nonFinite();
+    });
+    await round(1);
+    expect(training.findings).toHaveLength(1);
+    await round(1);
+    expect(training.findings).toEqual([]);
+    expect(await kinds()).toEqual(['manifest', 'reserve', 'reserve', 'update']);
+  });
+
+  test('are told at most eight at a time', async () => {
+    const { round, training } = await site(() => undefined, nonFinite);
+    for (let number = 1; number <= 10; number++) await round(number);
+    expect(training.findings.map((finding) => finding.round)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+});
+
+test.each([
+  new ComputeError('ENGINE_FAILED', 'the device is lost'),
+  new ModelError('LAYOUT_MISMATCH', '3 weights for a network of 400'),
+])('$code is its caller’s to try again, and no finding', async (error) => {
+  const { round, training } = await site(() => {
+    throw error;
+  });
+  await expect(round(1)).rejects.toBe(error);
+  expect(training.findings).toEqual([]);
 });

@@ -3,8 +3,10 @@ import type { Clock, Network } from '@consilium/network';
 import type { SiteKey } from '@consilium/records';
 import { isRemoved, type MemberState, StudyError, type StudyState } from '@consilium/study';
 import type { RandomBytes } from '@consilium/weights';
+import type { Activity } from './activity.ts';
 import { attempt } from './attempt.ts';
 import { Author } from './author.ts';
+import type { LocalFinding } from './local-finding.ts';
 import type { Logger } from './logger.ts';
 import { modelHere } from './model-here.ts';
 import type { Outbox } from './outbox.ts';
@@ -29,7 +31,7 @@ export interface SiteComponents {
   readonly log: LogStore;
   readonly blobs: Pick<BlobStore, 'get' | 'has' | 'put'>;
   readonly network: Pick<Network, 'announce' | 'fetchBlob' | 'sync'>;
-  readonly trainer: Pick<Trainer, 'evaluate' | 'train'>;
+  readonly trainer: Pick<Trainer, 'check' | 'evaluate' | 'train'>;
   readonly trainingStore: TrainingStore;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -50,24 +52,6 @@ export interface SiteInit {
   readonly test: CohortSource | null;
   readonly payloadBits: 8 | 16 | 32;
   readonly everyRounds: number;
-}
-
-/** What the site is at, for people: no loss, no figure of a patient. */
-export interface Activity {
-  readonly kind:
-    | 'starting'
-    | 'connecting'
-    | 'recovering'
-    | 'training'
-    | 'halted'
-    | 'evaluating'
-    | 'waiting'
-    | 'finished'
-    | 'exhausted'
-    | 'watching';
-  readonly round: number;
-  readonly done: number;
-  readonly total: number;
 }
 
 /** How long to wait before looking again when nothing wakes the site: the deadline of a round has to be noticed. */
@@ -124,6 +108,11 @@ export class Site {
 
   get activity(): Activity {
     return this.#activity;
+  }
+
+  /** What is wrong with this site's own computing; see {@link RoundTraining.findings}. */
+  get findings(): readonly LocalFinding[] {
+    return this.#training.findings;
   }
 
   /** Runs until `signal` aborts; resolves then. */
@@ -255,6 +244,10 @@ export class Site {
       case 'train':
         if (this.#training.isHalted) {
           this.#show('halted', action.round);
+          break;
+        }
+        if (this.#training.isAbandoned(action.round, state.digest)) {
+          this.#show('abandoned', action.round);
           break;
         }
         this.#show('training', action.round);

@@ -142,6 +142,18 @@ describe('the training process', () => {
     await expect(trainer().train({ ...job(1), ...change })).rejects.toMatchObject(error);
   });
 
+  test('a check passes sound weights, and rejects what overflows', async () => {
+    const subject = trainer();
+    const weights = initialWeights(task.network, 1);
+    expect(await subject.check({ task, weights })).toBeNull();
+    const broken = weights.map((value) => value * 1e30);
+    const error = { name: 'ModelError', code: 'NON_FINITE' };
+    await expect(subject.check({ task, weights: broken })).rejects.toMatchObject(error);
+    // An evaluation is published: it is checked as well.
+    const evaluation = subject.evaluate({ task, weights: [weights, broken], cohort });
+    await expect(evaluation).rejects.toMatchObject(error);
+  });
+
   test('stopping ends the process and rejects what runs and what waits', async () => {
     const subject = trainer();
     const rejections = [job(100_000), job(1)].map((each) =>
@@ -156,7 +168,7 @@ describe('the training process', () => {
   test('an engine that is not there is named, and not taken for a failed job', async () => {
     const subject = createTrainer({
       execArgv: ['--conditions=@consilium/source'],
-      compute: { provider: 'cuda' },
+      compute: { engine: 'onnx-cuda' },
     });
     trainers.push(subject);
     await expect(subject.train(job(1))).rejects.toMatchObject({

@@ -2,8 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ComputeError, type ComputeErrorCode } from '@consilium/compute';
 import { ImagingError, type ImagingErrorCode } from '@consilium/imaging';
-import { ModelError, type ModelErrorCode } from '@consilium/model';
+import { type MicrobatchReduced, ModelError, type ModelErrorCode } from '@consilium/model';
 import { PrivacyError, type PrivacyErrorCode } from '@consilium/privacy';
+import { engineEnvironment } from './engine-environment.ts';
 import type {
   ComputeChoice,
   FromProcess,
@@ -31,7 +32,7 @@ export class TrainerError extends Error {
 }
 
 export interface TrainerInit {
-  /** The engine that the process computes with. @default onnxruntime's cpu provider, one thread */
+  /** The engine that the process computes with. @default `onnx-cpu`, one thread */
   compute?: ComputeChoice;
   /** Niceness of the process, 0…19: the node's own work goes first. @default 10 */
   priority?: number;
@@ -41,6 +42,8 @@ export interface TrainerInit {
   execArgv?: readonly string[];
   /** How long an aborted job may go on before the process is killed. @default 10_000 */
   abortGraceMs?: number;
+  /** Is told when memory holds fewer samples at once than a batch has; once for each size. @default nobody is */
+  onReduced?: (reduced: MicrobatchReduced) => void;
 }
 
 export interface JobOptions {
@@ -54,9 +57,12 @@ export interface JobOptions {
  *
  * A job ends with its result or rejects with: the signal's reason; a `ModelError`, `ImagingError`, `PrivacyError` or `ComputeError` as it was thrown in the
  * process;
- * a `TrainerError`. Losing the process costs the job it was at: those that wait, and later ones, get a new process.
+ * a `TrainerError`. Losing the process costs the job it was at: those that wait, and later ones, get a new process. So do those after an
+ * engine that failed or ran out of memory: a device that was lost is opened anew, or found to be missing, and memory is given back.
  */
 export interface Trainer {
+  /** Rejects with `NON_FINITE` when engine or weights are not sound. */
+  check(job: Jobs['check']['job'], options?: JobOptions): Promise<Jobs['check']['result']>;
   train(job: Jobs['train']['job'], options?: JobOptions): Promise<Jobs['train']['result']>;
   evaluate(job: Jobs['evaluate']['job'], options?: JobOptions): Promise<Jobs['evaluate']['result']>;
   /** A few slices with truth and prediction, for people at this site. */
@@ -80,6 +86,7 @@ interface Entry {
 /** @see Trainer */
 export function createTrainer(init: TrainerInit = {}): Trainer {
   const { compute = {}, priority = 10, cacheBytes = 512 * 2 ** 20, abortGraceMs = 10_000 } = init;
+  const { onReduced = () => undefined } = init;
   const execArgv = init.execArgv ?? process.execArgv;
   const queue: Entry[] = [];
   let running: Entry | null = null;
@@ -92,6 +99,7 @@ export function createTrainer(init: TrainerInit = {}): Trainer {
     const started = fork(entryFile(), [], {
       execPath: process.execPath,
       execArgv: [...execArgv],
+      env: engineEnvironment(compute, process.env),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -158,6 +166,10 @@ export function createTrainer(init: TrainerInit = {}): Trainer {
   };
 
   const receive = (message: FromProcess): void => {
+    if (message.kind === 'reduced') {
+      onReduced(message.reduced);
+      return;
+    }
     if (running === null || message.id !== running.message.id) {
       return;
     }
@@ -169,11 +181,20 @@ export function createTrainer(init: TrainerInit = {}): Trainer {
     if (message.kind === 'result') {
       entry?.resolve(message.result);
     } else {
+      if (message.code === 'ENGINE_FAILED' || message.code === 'OUT_OF_MEMORY') {
+        retire();
+      }
       entry?.reject(
         entry.options.signal?.aborted ? entry.options.signal.reason : asThrown(message),
       );
     }
     next();
+  };
+
+  /** Nobody waits for the process any more: `lose` knows another one, or none. */
+  const retire = (): void => {
+    child?.kill('SIGKILL');
+    child = null;
   };
 
   const abort = (entry: Entry): void => {
@@ -215,6 +236,7 @@ export function createTrainer(init: TrainerInit = {}): Trainer {
     });
 
   return {
+    check: (job, options) => submit('check', job, options),
     train: (job, options) => submit('train', job, options),
     evaluate: (job, options) => submit('evaluate', job, options),
     pictures: (job, options) => submit('pictures', job, options),

@@ -1,6 +1,8 @@
+import type { EngineName } from '@consilium/compute';
 import type {
   CohortMetrics,
   LesionTask,
+  MicrobatchReduced,
   OptimizerState,
   PatientMetrics,
   TrainProgress,
@@ -28,10 +30,12 @@ export type CohortSource =
 
 /** Which engine the process computes with. */
 export interface ComputeChoice {
-  /** @default 'cpu' */
-  readonly provider?: 'cpu' | 'webgpu' | 'cuda';
+  /** @default 'onnx-cpu' */
+  readonly engine?: EngineName;
   /** @default 1 */
   readonly threads?: number;
+  /** See `EngineOptions`. @default false */
+  readonly allowSoftware?: boolean;
 }
 
 /** How a training is private. */
@@ -43,6 +47,12 @@ export interface PrivateTraining {
   readonly trainable: readonly string[];
   /** Patients that the site has declared: with fewer, nothing is read. */
   readonly declaredPatients: number;
+}
+
+/** Whether engine and weights are sound; no patient is looked at. */
+export interface CheckJob {
+  readonly task: LesionTask;
+  readonly weights: Float32Array;
 }
 
 export interface TrainJob {
@@ -110,6 +120,7 @@ export interface SlicePicture {
 }
 
 export interface Jobs {
+  check: { job: CheckJob; result: null };
   train: { job: TrainJob; result: TrainResult };
   evaluate: { job: EvaluateJob; result: EvaluateResult };
   pictures: { job: PicturesJob; result: readonly SlicePicture[] };
@@ -130,5 +141,7 @@ export type ToProcess =
 
 export type FromProcess =
   | { kind: 'progress'; id: number; progress: JobProgress }
+  /** Memory held fewer samples at once than a batch has; of no single job. */
+  | { kind: 'reduced'; reduced: MicrobatchReduced }
   | { kind: 'result'; id: number; result: Jobs[JobKind]['result'] }
   | { kind: 'failure'; id: number; name: string; code: string | null; message: string };

@@ -4,14 +4,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setPriority } from 'node:os';
-import { createOnnxEngine, type Engine } from '@consilium/compute';
+import { createEngine, type Engine } from '@consilium/compute';
 import {
   createLesionModel,
   evaluatePatient,
   type LesionModel,
   type LesionTask,
+  type MicrobatchReduced,
   type PatientEvaluation,
   predict,
+  readAhead,
   summarise,
   trainPrivately,
   trainSteps,
@@ -19,10 +21,13 @@ import {
 import { createMechanism, PrivacyError } from '@consilium/privacy';
 import { CohortCache } from './training-cohort.ts';
 import type {
+  CheckJob,
   EvaluateJob,
   EvaluateResult,
   FromProcess,
+  JobKind,
   JobProgress,
+  Jobs,
   PicturesJob,
   SlicePicture,
   ToProcess,
@@ -36,7 +41,7 @@ interface Running {
   readonly report: (progress: JobProgress) => void;
 }
 
-let engine: Engine | null = null;
+let engine: Promise<Engine> | null = null;
 let model: { key: string; model: LesionModel } | null = null;
 let cohorts = new CohortCache(0);
 let current: { id: number; controller: AbortController } | null = null;
@@ -45,7 +50,10 @@ process.on('disconnect', () => process.exit());
 process.on('message', (message: ToProcess) => {
   if (message.kind === 'start') {
     setPriority(message.priority);
-    engine = createOnnxEngine(message.compute);
+    const { engine: name = 'onnx-cpu', ...options } = message.compute;
+    engine = createEngine(name, options);
+    // What is wrong with it is said to the job that needs it.
+    engine.catch(() => undefined);
     cohorts = new CohortCache(message.cacheBytes);
   } else if (message.kind === 'abort') {
     if (current?.id === message.id) {
@@ -74,8 +82,10 @@ async function work(message: Exclude<ToProcess, { kind: 'start' | 'abort' }>): P
 function perform(
   message: Exclude<ToProcess, { kind: 'start' | 'abort' }>,
   running: Running,
-): Promise<TrainResult | EvaluateResult | readonly SlicePicture[]> {
+): Promise<Jobs[JobKind]['result']> {
   switch (message.kind) {
+    case 'check':
+      return check(message.job, running);
     case 'train':
       return train(message.job, running);
     case 'evaluate':
@@ -83,6 +93,11 @@ function perform(
     case 'pictures':
       return pictures(message.job, running);
   }
+}
+
+async function check({ task, weights }: CheckJob, { signal }: Running): Promise<null> {
+  await (await modelFor(task)).check(weights, signal);
+  return null;
 }
 
 async function train(job: TrainJob, { signal, report }: Running): Promise<TrainResult> {
@@ -113,7 +128,10 @@ async function train(job: TrainJob, { signal, report }: Running): Promise<TrainR
 async function evaluate(job: EvaluateJob, { signal, report }: Running): Promise<EvaluateResult> {
   const evaluations: PatientEvaluation[] = [];
   const total = cohorts.count(job.cohort);
-  for await (const patient of cohorts.patients(job.cohort, signal)) {
+  // Figures are published: those of a broken device would be taken for the model's.
+  const members = job.weights instanceof Float32Array ? [job.weights] : job.weights;
+  for (const weights of members) await (await modelFor(job.task)).check(weights, signal);
+  for await (const patient of readAhead(cohorts.patients(job.cohort, signal))) {
     const prediction = await predict(await modelFor(job.task), job.weights, patient.scan, {
       signal,
       mirrored: job.mirrored ?? false,
@@ -155,7 +173,8 @@ async function modelFor(task: LesionTask): Promise<LesionModel> {
   const key = JSON.stringify(task);
   if (model?.key !== key) {
     const old = model;
-    model = { key, model: createLesionModel(engine, task) };
+    const onReduced = (reduced: MicrobatchReduced): void => send({ kind: 'reduced', reduced });
+    model = { key, model: createLesionModel(await engine, task, { onReduced }) };
     await old?.model.close();
   }
   return model.model;

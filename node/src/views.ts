@@ -7,10 +7,11 @@ import {
   StudyFold,
   type StudyState,
 } from '@consilium/study';
+import type { Activity } from './activity.ts';
 import type { FoundingRecord } from './founding.ts';
+import type { LocalFinding } from './local-finding.ts';
 import { settledRound } from './pacing.ts';
 import { type PrivacyView, privacyOf } from './privacy-view.ts';
-import type { Activity } from './site.ts';
 import type { WitnessingView } from './witnessing/witnessing-view.ts';
 
 /** What `status` shows, for people and for programs. */
@@ -44,6 +45,8 @@ export interface Status {
   }[];
   readonly witnesses: WitnessingView;
   readonly findings: StudyState['findings'];
+  /** What the running node found out about its own computing. */
+  readonly localFindings: readonly LocalFinding[];
   readonly evaluations: StudyState['evaluations'];
 }
 
@@ -57,6 +60,7 @@ export function statusOf(
   activity: Activity | null,
   connected: Connected,
   witnesses: WitnessingView,
+  localFindings: readonly LocalFinding[] = [],
 ): Status {
   const { manifest } = founding;
   const members = state?.members ?? manifest.roster.map(foundingMember);
@@ -93,6 +97,7 @@ export function statusOf(
     })),
     witnesses,
     findings: state?.findings ?? [],
+    localFindings,
     evaluations: state?.evaluations ?? [],
   };
 }

@@ -50,6 +50,7 @@ const commandFiles: Readonly<Record<string, readonly [file: string, name: string
   'audit verify': ['audit-verify', 'auditVerify'],
   'token create': ['token-create', 'tokenCreate'],
   'config print': ['config-print', 'configPrint'],
+  'doctor compute': ['doctor-compute', 'doctorCompute'],
 };
 
 const commands = new Map<string, Command>();

@@ -24,6 +24,7 @@ if (log.head(privateKey.id).size === 0) {
 }
 
 const trainer: SiteComponents['trainer'] = {
+  check: async () => null,
   async train({ weights, optimizerState, steps, privacy, cohort }) {
     if (privacy === null || cohort.kind !== 'phantom') throw new RangeError('a private job');
     const mechanism = createMechanism({ random: randomBytes }, privacy.mechanism);

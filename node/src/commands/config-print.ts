@@ -1,3 +1,4 @@
+import { chosenEngine, sourceWords } from '../chosen-engine.ts';
 import { loadConfig, printConfig } from '../config.ts';
 import { NodeError } from '../error.ts';
 import type { Command } from './command.ts';
@@ -14,9 +15,14 @@ export const configPrint: Command = {
         'only the effective configuration can be printed',
         'add --effective',
       );
-    const config = await loadConfig(folder.config);
-    print(
-      options['json'] === true ? JSON.stringify(config, null, 2) : printConfig(config).trimEnd(),
-    );
+    const written = await loadConfig(folder.config);
+    const { engine, source } = await chosenEngine(folder, process.env);
+    const config = { ...written, compute: { ...written.compute, engine } };
+    if (options['json'] === true) {
+      print(JSON.stringify(config, null, 2));
+      return;
+    }
+    if (source === 'environment') print(`# compute.engine comes from ${sourceWords[source]}`);
+    print(printConfig(config).trimEnd());
   },
 };

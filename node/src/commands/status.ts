@@ -34,6 +34,8 @@ function* statusLines(now: Status, isRunning: boolean): Iterable<string> {
   for (const { round, sites } of now.rounds.absent.slice(-5))
     yield `absent    round ${round}: ${sites.join(', ')}`;
   yield* witnessingLines(now.witnesses);
+  for (const { code, round, message } of now.localFindings)
+    yield `here      ${code} round ${round}, abandoned: ${message}`;
   for (const { code, site, index, message } of now.findings)
     yield `finding   ${code} ${site?.slice(-8) ?? ''} ${index ?? ''}: ${message}`;
 }

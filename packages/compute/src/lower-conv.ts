@@ -2,48 +2,109 @@ import { type ConvGeometry, gridShape, type Shape, type Summed, sizeOf } from '.
 import type { OnnxModel } from './onnx-model.ts';
 import { sumSamples } from './sum-samples.ts';
 
+/** Whether to keep to what every provider has. */
+interface Portability {
+  readonly portable: boolean;
+}
+
 /** The forward convolution as ONNX `Conv`. */
 export function lowerConv(
   model: OnnxModel,
   inputs: readonly string[],
   weight: Shape,
   geometry: ConvGeometry,
+  portability: Portability,
 ): string {
-  return model.node('Conv', inputs, convAttributes(weight, geometry));
+  return convolve(model, inputs, weight, convAttributes(weight, geometry), portability);
+}
+
+/** One `Conv`; where `portable` over three axes, for which the WebGPU provider knows no groups, one for each group. */
+function convolve(
+  model: OnnxModel,
+  [x = '', w = '', b]: readonly string[],
+  [out = 1, inner = 1, ...kernel]: Shape,
+  attributes: ConvAttributes,
+  { portable }: Portability,
+): string {
+  const { group } = attributes;
+  const given = (inputs: readonly (string | undefined)[]): string[] =>
+    inputs.filter((input) => input !== undefined);
+  if (group === 1 || !portable || kernel.length !== 3) {
+    return model.node('Conv', given([x, w, b]), { ...attributes });
+  }
+  const cut = (value: string, axis: number, from: number, to: number): string =>
+    model.node('Slice', [value, model.ints([from]), model.ints([to]), model.ints([axis])]);
+  const each = out / group;
+  const parts = Array.from({ length: group }, (_, at) => {
+    const rows = [at * each, (at + 1) * each] as const;
+    const part = [
+      cut(x, 1, at * inner, (at + 1) * inner),
+      cut(w, 0, ...rows),
+      b === undefined ? undefined : cut(b, 0, ...rows),
+    ];
+    return model.node('Conv', given(part), { ...attributes, group: 1 });
+  });
+  return model.node('Concat', parts, { axis: 1 });
 }
 
 /**
  * The transpose of a convolution: at stride 1 the convolution of `y` with the kernels turned around and channels exchanged, which
- * runtimes execute as fast as the forward pass; otherwise `ConvTranspose`.
+ * runtimes execute as fast as the forward pass; otherwise `ConvTranspose`, or, where `portable` over three axes, for which the WebGPU provider has
+ * none, the same convolution of `y` with zeros between its pixels.
  */
 export function lowerConvTranspose(
   model: OnnxModel,
   [y, w]: readonly [string, string],
   shapes: { x: Shape; w: Shape; y: Shape },
   geometry: ConvGeometry,
+  portability: Portability,
 ): string {
   const { stride, padding, dilation, groups } = geometry;
   const [out, inner, kernel] = gridShape(shapes.w, 'convTranspose');
   const [size = 1] = kernel;
   const reach = dilation * (size - 1) + 1;
-  if (stride === 1) {
-    const taps = sizeOf(kernel);
-    const grouped = model.reshape(w, [groups, out / groups, inner, taps]);
-    const exchanged = model.node('Transpose', [grouped], { perm: [0, 2, 1, 3] });
-    const turned = taps === 1 ? exchanged : reverseLast(model, exchanged, taps);
-    const shape = [groups * inner, out / groups, ...kernel];
-    const kernels = model.reshape(turned, shape);
-    return lowerConv(model, [y, kernels], shape, { ...geometry, padding: reach - 1 - padding });
-  }
   const [, , xSpatial] = gridShape(shapes.x, 'convTranspose');
   const [, , ySpatial] = gridShape(shapes.y, 'convTranspose');
   const missing = xSpatial.map(
     (pixels, axis) => pixels - (((ySpatial[axis] ?? 1) - 1) * stride + reach - 2 * padding),
   );
-  return model.node('ConvTranspose', [y, w], {
-    ...convAttributes(shapes.w, geometry),
-    output_padding: missing,
-  });
+  if (stride > 1 && !(portability.portable && kernel.length === 3)) {
+    const attributes = convAttributes(shapes.w, geometry);
+    return model.node('ConvTranspose', [y, w], { ...attributes, output_padding: missing });
+  }
+  const taps = sizeOf(kernel);
+  const grouped = model.reshape(w, [groups, out / groups, inner, taps]);
+  const exchanged = model.node('Transpose', [grouped], { perm: [0, 2, 1, 3] });
+  const turned = taps === 1 ? exchanged : reverseLast(model, exchanged, taps);
+  const shape = [groups * inner, out / groups, ...kernel];
+  const edge = reach - 1 - padding;
+  const attributes = {
+    ...convAttributes(shape, { ...geometry, stride: 1 }),
+    pads: [...kernel.map(() => edge), ...missing.map((rest) => edge + rest)],
+  };
+  const inputs = [spaced(model, y, shapes.y, stride), model.reshape(turned, shape)];
+  return convolve(model, inputs, shape, attributes, portability);
+}
+
+/** `y` with `stride` − 1 zeros between neighbouring pixels along every axis. */
+function spaced(model: OnnxModel, y: string, shape: Shape, stride: number): string {
+  if (stride === 1) return y;
+  let at = y;
+  let now = [...shape];
+  for (let axis = 2; axis < shape.length; axis++) {
+    const [steps = 1, outer, inner] = [now[axis], now.slice(0, axis), now.slice(axis + 1)];
+    const pixels = model.reshape(at, [sizeOf(outer) * steps, 1, sizeOf(inner)]);
+    const pads = model.ints([0, 0, 0, 0, stride - 1, 0]);
+    const wide = model.reshape(model.node('Pad', [pixels, pads, model.float(0)]), [
+      ...outer,
+      steps * stride,
+      ...inner,
+    ]);
+    const end = (steps - 1) * stride + 1;
+    at = model.node('Slice', [wide, model.ints([0]), model.ints([end]), model.ints([axis])]);
+    now = [...outer, end, ...inner];
+  }
+  return at;
 }
 
 /**
@@ -191,16 +252,18 @@ function reverseLast(model: OnnxModel, x: string, length: number): string {
   return model.node('MatMul', [x, model.floats(reversed, [length, length])]);
 }
 
+interface ConvAttributes {
+  readonly kernel_shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly pads: readonly number[];
+  readonly dilations: readonly number[];
+  readonly group: number;
+}
+
 function convAttributes(
   weight: Shape,
   { stride, padding, dilation, groups }: ConvGeometry,
-): {
-  kernel_shape: number[];
-  strides: number[];
-  pads: number[];
-  dilations: number[];
-  group: number;
-} {
+): ConvAttributes {
   const kernel = weight.slice(2);
   const each = (value: number): number[] => kernel.map(() => value);
   return {

@@ -119,7 +119,11 @@ async function startThread(
     run: async (inputs) => {
       worker.ref();
       const answered = isOver ? over : answer();
-      worker.postMessage(inputs satisfies ToReadingWorker);
+      const copies = copied(inputs);
+      worker.postMessage(
+        copies satisfies ToReadingWorker,
+        Object.values(copies).map(({ buffer }) => buffer),
+      );
       const message = await answered;
       worker.unref();
       if (message.kind === 'outputs') return message.outputs;
@@ -131,6 +135,15 @@ async function startThread(
       await ended;
     },
   };
+}
+
+/** Posted as it is, a part of a buffer would take the whole buffer along. */
+function copied(
+  inputs: Readonly<Record<string, Float32Array>>,
+): Record<string, Float32Array<ArrayBuffer>> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, values]) => [name, new Float32Array(values)]),
+  );
 }
 
 const over: FromReadingWorker = { kind: 'failed', words: 'the reading thread has ended' };

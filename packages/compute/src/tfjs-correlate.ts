@@ -112,7 +112,8 @@ function strided(
 
 type ExplicitPadding = Exclude<Parameters<typeof tf.conv2d>[3], string | number>;
 
-function explicit(pads: Pads): ExplicitPadding | 'valid' {
+/** Zeros around an image as `conv2d` takes them. */
+export function explicit(pads: Pads): ExplicitPadding | 'valid' {
   const [[top, bottom] = [0, 0], [left, right] = [0, 0]] = pads;
   if (Math.max(top, bottom, left, right) === 0) return 'valid';
   return [

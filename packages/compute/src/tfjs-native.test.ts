@@ -1,36 +1,56 @@
 import util from 'node:util';
 import { expect, describe as suite, test } from 'vitest';
+import type { Engine } from './engine.ts';
 import { ComputeError } from './error.ts';
+import { caseGraph, drawFeeds, operatorCases, relativeError, toSingle } from './operator-cases.ts';
+import { interpret } from './reference.ts';
 import { createTfjsEngine } from './tfjs-engine.ts';
 import { checkGpu, describe, type NativeBackend } from './tfjs-native.ts';
 import { restoreRemovedUtil } from './tfjs-node-polyfill.ts';
 
 const backends: { backend: NativeBackend; command: string }[] = [
-  { backend: 'gpu', command: '`npm run setup:gpu`' },
   { backend: 'node', command: '`npm run setup:gpu -- --cpu`' },
+  { backend: 'gpu', command: '`npm run setup:gpu`' },
 ];
 
-async function open(backend: NativeBackend): Promise<ComputeError | undefined> {
+async function open(backend: NativeBackend): Promise<Engine | ComputeError> {
   try {
-    await (await createTfjsEngine({ backend })).close();
-    return undefined;
+    return await createTfjsEngine({ backend });
   } catch (error) {
     if (error instanceof ComputeError) return error;
     throw error;
   }
 }
 
-suite.each(backends)('tfjs-$backend', async ({ backend, command }) => {
-  const refusal = await open(backend);
-  const enabled = refusal === undefined || !refusal.message.includes('not enabled');
-
-  test.skipIf(enabled)('without its native library is an error that says how to get it', () => {
-    expect(refusal).toMatchObject({
-      code: 'PROVIDER_MISSING',
-      message: expect.stringContaining(command),
-    });
-  });
-});
+test.each(backends)(
+  'every operator agrees with float64 on tfjs-$backend; without its library the engine says how to get it',
+  async ({ backend, command }) => {
+    const engine = await open(backend);
+    if (engine instanceof ComputeError) {
+      expect(engine.code).toBe('PROVIDER_MISSING');
+      const where = [`run ${command}`, 'does not load', 'the other native library', 'sees no GPU'];
+      expect(
+        where.some((words) => engine.message.includes(words)),
+        engine.message,
+      ).toBe(true);
+      return;
+    }
+    for (const operator of operatorCases) {
+      const graph = caseGraph(operator);
+      const { inputs, weights } = drawFeeds(graph, 11);
+      const expected = interpret(graph, inputs, weights);
+      const program = await engine.compile(graph);
+      const { outputs, gradient } = await program.run(toSingle(inputs), Float32Array.from(weights));
+      await program.close();
+      const forward = relativeError(outputs['result'] ?? [], expected.outputs['result'] ?? []);
+      expect(forward, operator.name).toBeLessThan(1e-5);
+      const backward = relativeError(gradient ?? [], expected.gradient ?? []);
+      expect(backward, operator.name).toBeLessThan(1e-5);
+    }
+    await engine.close();
+  },
+  180_000,
+);
 
 suite('what the native library says of itself', () => {
   const binding = { TF_Version: '2.9.1' };

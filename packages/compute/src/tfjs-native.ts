@@ -60,7 +60,7 @@ export function checkGpu({ version, usesGpu }: NativeLibrary): void {
   if (usesGpu) return;
   throw new ComputeError(
     'PROVIDER_MISSING',
-    `tfjs-gpu: TensorFlow ${version} is loaded but sees no GPU; it wants CUDA 11.2 and cuDNN 8.1, and has no kernels for GPUs that are newer than those`,
+    `tfjs-gpu: TensorFlow ${version} is loaded but sees no GPU; it wants CUDA 11.2 and cuDNN 8.1, and was built for GPUs up to compute capability 8.0 (A100), not for current ones`,
   );
 }
 

@@ -4,7 +4,7 @@ import { poolAlong } from './tfjs-axis.ts';
 import type { Kernels } from './tfjs-kernel.ts';
 
 /** The mean of every sample's channels, [N, 1, C], of `x` as held. */
-export function channelMeans(x: tf.Tensor): tf.Tensor {
+function channelMeans(x: tf.Tensor): tf.Tensor {
   const [n = 1] = x.shape;
   let mean = x;
   // Axis by axis, so that rounding does not pile up over one long row.

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ConvGeometry, Summed } from './graph.ts';
 import { padAlong, sliceAlong } from './tfjs-axis.ts';
-import { channelGroup, spatialOf } from './tfjs-correlate.ts';
+import { channelGroup, explicit, spatialOf } from './tfjs-correlate.ts';
 
 /**
  * The gradient of a convolution by its weight, as held: [O, …, C / groups], or [examples, C / groups, …, O].
@@ -14,7 +14,7 @@ export function convolveWeightGradient(
   geometry: ConvGeometry & Summed,
 ): tf.Tensor {
   const { groups, examples } = geometry;
-  // The first is faster by a fifth in the wasm backend; its kernels as large as the image are nothing for a GPU's library.
+  // `rowProducts` is faster in the wasm backend, and slower in the native one.
   const products = geometry.stride === 1 && tf.getBackend() === 'wasm' ? rowProducts : tapProducts;
   const of = (samples: tf.Tensor, gradients: tf.Tensor): tf.Tensor => {
     if (groups === 1) return products(samples, gradients, kernel, geometry);
@@ -91,69 +91,50 @@ function rowProducts(
   const channels = x.shape.at(-1) ?? 1;
   const out = dy.shape.at(-1) ?? 1;
   const [n = 1] = x.shape;
-  const [rows = 1, ...inner] = spatialOf(x);
-  const reaches = kernel.map((size) => (size - 1) * dilation);
-  const [reach = 0] = reaches;
-  const lastReach = reaches.at(-1) ?? 0;
-
-  // Samples below each other: the zeros above one are those below the one before, and `dy` is 0 where a row lies between two.
-  const first = tf.transpose(tf.reshape(x, [x.size / channels, channels]), [1, 0]);
-  const apart = padAlong(tf.reshape(first, [channels * n, rows, ...inner]), 1, padding, 0);
-  const planes = tf.reshape(apart, [channels, n * (rows + padding), ...inner]);
-  const padded = inner.length === 1 ? planes : padAlong(planes, 2, padding, padding);
-
-  const width = (inner.at(-1) ?? 1) + lastReach;
-  const dyApart = padAlong(dy, 1, 0, rows + padding - (dy.shape[1] ?? 1));
-  const side = lastReach - padding;
-  const filter = padAlong(dyApart, dy.rank - 2, side, side);
-  const between = dy.shape.slice(2, -2);
-  const kernels: tf.Tensor4D = tf.reshape(filter, [
-    inner.length === 1 ? 1 : n * (rows + padding),
-    inner.length === 1 ? n * (rows + padding) : (between[0] ?? 1),
-    width,
-    out,
-  ]);
-
+  const [length = 1, ...inner] = spatialOf(x);
+  const isDeep = inner.length === 2;
   const [taps, lastTaps] = [kernel.slice(0, -1), kernel.at(-1) ?? 1];
-  const byLastTap = Array.from({ length: lastTaps }, (_, tap) =>
+  const [reach = 0, lastReach = 0] = [taps[0] ?? 1, lastTaps].map((size) => (size - 1) * dilation);
+
+  // Samples one after the other along the first axis: the zeros before one are those after the one before it, and `dy` is 0 where the
+  // kernel would join two.
+  const apart = length + padding;
+  const total = n * apart;
+  const first = tf.transpose(tf.reshape(x, [x.size / channels, channels]), [1, 0]);
+  const spaced = padAlong(tf.reshape(first, [channels * n, length, ...inner]), 1, padding, 0);
+  const grid = tf.reshape(spaced, [channels, total, ...inner]);
+  const padded = isDeep ? padAlong(grid, 2, padding, padding) : grid;
+
+  // Along the last axis both get zeros on the sides, and `x` is moved by the tap.
+  const side = lastReach - padding;
+  const dySpaced = padAlong(dy, 1, 0, apart - (dy.shape[1] ?? 1));
+  const filter = padAlong(dySpaced, dy.rank - 2, side, side);
+  const width = (inner.at(-1) ?? 1) + lastReach;
+  const filters: tf.Tensor4D = isDeep
+    ? tf.reshape(filter, [total, -1, width, out])
+    : tf.reshape(filter, [1, total, width, out]);
+  const after = isDeep ? ([reach, 0] as const) : ([0, reach] as const);
+  const products = Array.from({ length: lastTaps }, (_, tap) =>
     tf.tidy(() => {
-      const shift = tap * dilation;
-      const shifted = padAlong(padded, padded.rank - 1, lastReach - shift, shift);
-      const product =
-        inner.length === 1
-          ? tf.conv2d(
-              tf.reshape<tf.Rank.R4>(shifted, [1, channels, n * (rows + padding), width]),
-              kernels,
-              [1, dilation],
-              below([0, reach]),
-            )
-          : tf.conv2d(
-              tf.reshape<tf.Rank.R4>(shifted, [channels, n * (rows + padding), -1, width]),
-              kernels,
-              [dilation, dilation],
-              below([reach, 0]),
-            );
-      return tf.reshape(product, [channels, ...taps, out]);
+      const moved = padAlong(padded, padded.rank - 1, lastReach - tap * dilation, tap * dilation);
+      const images: tf.Tensor4D = isDeep
+        ? tf.reshape(moved, [channels, total, -1, width])
+        : tf.reshape(moved, [1, channels, total, width]);
+      const step: [number, number] = isDeep ? [dilation, dilation] : [1, dilation];
+      return tf.conv2d(
+        images,
+        filters,
+        step,
+        explicit([
+          [0, after[0]],
+          [0, after[1]],
+        ]),
+      );
     }),
   );
   // [last taps, C, other taps, O] to [taps, C, O].
-  const product = tf.reshape(tf.stack(byLastTap), [lastTaps, channels, -1, out]);
+  const product = tf.reshape(tf.stack(products), [lastTaps, channels, -1, out]);
   return tf.reshape(tf.transpose(product, [2, 0, 1, 3]), [-1, channels, out]);
-}
-
-/** Zeros after the first and the second axis of an image. */
-function below([height, width]: readonly [number, number]): [
-  [number, number],
-  [number, number],
-  [number, number],
-  [number, number],
-] {
-  return [
-    [0, 0],
-    [0, height],
-    [0, width],
-    [0, 0],
-  ];
 }
 
 /** Every place of a kernel, row-major. */

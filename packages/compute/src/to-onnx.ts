@@ -129,6 +129,7 @@ function lower(
   values: readonly string[],
   target: OnnxTarget,
 ): string {
+  const portability = { portable: target === 'portable' };
   const at = (index: number): string => values[index] ?? '';
   const shapeAt = (index: number): readonly number[] => nodeAt(graph.nodes, index).shape;
   switch (node.op) {
@@ -195,7 +196,7 @@ function lower(
     case 'conv': {
       const [x, w, b] = node.inputs;
       const convolve = (inputs: readonly string[]): string =>
-        lowerConv(model, inputs, shapeAt(w), node);
+        lowerConv(model, inputs, shapeAt(w), node, portability);
       const source = nodeAt(graph.nodes, x);
       if (target === 'reading' && source.op === 'concat' && node.groups === 1) {
         const parts = source.inputs.map((i) => ({ x: at(i), channels: shapeAt(i)[1] ?? 0 }));
@@ -206,7 +207,7 @@ function lower(
     case 'convTranspose': {
       const [y, w] = node.inputs;
       const shapes = { x: node.shape, w: shapeAt(w), y: shapeAt(y) };
-      return lowerConvTranspose(model, [at(y), at(w)], shapes, node);
+      return lowerConvTranspose(model, [at(y), at(w)], shapes, node, portability);
     }
     case 'convWeightGradient': {
       const [x, dy] = node.inputs;

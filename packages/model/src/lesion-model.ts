@@ -131,7 +131,7 @@ export function createLesionModel(
         batchGradient(batch, weights, parts, programs, signal),
       );
       if (!Number.isFinite(loss) || !allFinite(gradient)) {
-        throw new ModelError('NON_FINITE', `the loss is ${loss}, or its gradient is not finite`);
+        throw new ModelError('NON_FINITE', 'the loss of a batch, or its gradient, is not finite');
       }
       return { loss, lesionDice: 1 - lesionDiceLoss, gradient };
     },

@@ -1,4 +1,4 @@
-import { type CohortMetrics, type Seeded, seeded } from '@consilium/model';
+import { type CohortMetrics, ModelError, type Seeded, seeded } from '@consilium/model';
 import { type SiteComponents, TrainerError } from '@consilium/node';
 import { wait } from './virtual-network.ts';
 import type { VirtualClock } from './virtual-time.ts';
@@ -54,5 +54,17 @@ function summary(dice: number): CohortMetrics {
       burdenTruth: figure,
       burdenError: figure,
     },
+  };
+}
+
+/** A check that refuses the first weights that it is shown, however often, and no others. */
+export function refusesFirstWeights(): SiteComponents['trainer']['check'] {
+  let first: Float32Array | null = null;
+  return async ({ weights }) => {
+    first ??= weights;
+    if (first.every((value, i) => value === weights[i])) {
+      throw new ModelError('NON_FINITE', 'the values are not finite');
+    }
+    return null;
   };
 }

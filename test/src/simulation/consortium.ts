@@ -20,7 +20,7 @@ import {
 } from '@consilium/records';
 import type { StudyState } from '@consilium/study';
 import { MemoryLevel } from 'memory-level';
-import { cheapTrainer } from './cheap-trainer.ts';
+import { cheapTrainer, refusesFirstWeights } from './cheap-trainer.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
 import { type Faults, VirtualNetwork, wait } from './virtual-network.ts';
 import { type VirtualClock, VirtualTime } from './virtual-time.ts';
@@ -34,6 +34,8 @@ export interface SimulationInit {
   readonly faults: Faults;
   /** Share of training jobs whose process is lost. */
   readonly lostShare: number;
+  /** A trainer on which the model of the first round gives values that are not finite. */
+  readonly unsound?: number;
   /** A trainer that the others remove, at this virtual time, with what site 0 has of its log by then. */
   readonly removed?: { readonly site: number; readonly atMs: number };
 }
@@ -107,6 +109,7 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
     const station = stations[i] as (typeof stations)[number];
     const random = seeded('site', init.seed, i);
     const trainingStore = memoryTrainingStore();
+    const unsound = i === init.unsound ? { check: refusesFirstWeights() } : {};
     const note = (_: object, message: string): void => {
       trace.push(`${time.now().toFixed(3)} site-${i} ${message} ${JSON.stringify(_)}`);
     };
@@ -119,7 +122,7 @@ export async function simulate(init: SimulationInit): Promise<Simulated> {
           study: openRecord(founding).id,
           ...station,
           network: network.of(i, clock),
-          trainer: cheapTrainer(clock, random, init.lostShare),
+          trainer: { ...cheapTrainer(clock, random, init.lostShare), ...unsound },
           trainingStore,
           clock,
           random: bytesOf(random),
