@@ -9,7 +9,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { adam, createOnnxEngine, differentiate, type Engine, layoutOf } from '@consilium/compute';
 import { seeded } from '@consilium/model';
-import { createMechanism } from '@consilium/privacy';
+import { createMechanism, oneByOne } from '@consilium/privacy';
 import { referenceUNet } from './reference-unet.ts';
 
 const bar = 1.3;
@@ -103,7 +103,7 @@ async function prepare(engine: Engine): Promise<{
   };
   const mechanism = createMechanism({ random: randomBytes }, spec);
   const release = (of: (patient: number) => Promise<Float32Array>): Promise<Float32Array> =>
-    mechanism.step({ patients, dimension: layout.length, gradientOf: of });
+    mechanism.step({ patients, dimension: layout.length, gradientsOf: oneByOne(of) });
   const ready = await gradientOf(0, start);
   return {
     length: layout.length,

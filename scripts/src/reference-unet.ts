@@ -1,4 +1,4 @@
-import { createGraph, type Graph, type Value } from '@consilium/compute';
+import { createGraph, type Graph, type GraphBuilder, type Value } from '@consilium/compute';
 
 /** A U-Net's size; with widths 16, 32, 64, 128 and 8 groups it has 487,713 parameters. */
 export interface ReferenceUNet {
@@ -13,10 +13,25 @@ export interface ReferenceUNet {
  * The network that engines are timed on: two 3×3 convolutions with group norm and ReLU a level, max pooling down, nearest
  * upsampling and skip connections up, a 1×1 head; loss BCE + soft Dice. `bench-train-torch.py` is the same in PyTorch.
  */
-export function referenceUNet({ batch, size, widths, groups }: ReferenceUNet): Graph {
+export function referenceUNet(network: ReferenceUNet): Graph {
   const g = createGraph();
-  const image = g.input('image', [batch, 1, size, size]);
-  const target = g.input('target', [batch, 1, size, size]);
+  const image = g.input('image', [network.batch, 1, network.size, network.size]);
+  const target = g.input('target', image.shape);
+  const logits = buildLogits(g, image, network);
+  g.output('probability', g.sigmoid(logits));
+  g.output('loss', g.add(g.bceWithLogits(logits, target), g.softDiceLoss(logits, target)));
+  return g.build();
+}
+
+/** The same network as it reads: from `image` to `probability`, without target and loss. */
+export function referenceReading(network: ReferenceUNet): Graph {
+  const g = createGraph();
+  const image = g.input('image', [network.batch, 1, network.size, network.size]);
+  g.output('probability', g.sigmoid(buildLogits(g, image, network)));
+  return g.build();
+}
+
+function buildLogits(g: GraphBuilder, image: Value, { widths, groups }: ReferenceUNet): Value {
   const block = (name: string, input: Value, out: number): Value => {
     let x = input;
     for (const layer of [`${name}/1`, `${name}/2`]) {
@@ -39,12 +54,9 @@ export function referenceUNet({ batch, size, widths, groups }: ReferenceUNet): G
     x = block(`up${level}`, g.concat([g.upsample2d(x), skip.x]), skip.width);
   }
   const channels = x.shape[1] ?? 0;
-  const logits = g.conv2d(
+  return g.conv2d(
     x,
     g.parameter('head/weight', [1, channels, 1, 1]),
     g.parameter('head/bias', [1]),
   );
-  g.output('probability', g.sigmoid(logits));
-  g.output('loss', g.add(g.bceWithLogits(logits, target), g.softDiceLoss(logits, target)));
-  return g.build();
 }
