@@ -1,6 +1,6 @@
 import { ComputeError } from './error.ts';
 import { type Graph, layoutOf, nodeAt, sizeOf } from './graph.ts';
-import type { Reader } from './reader.ts';
+import type { Reader, ReaderInit } from './reader.ts';
 import type { TrainingInit, TrainingProgram, TrainingState } from './training-program.ts';
 
 /** What one run returns: every output by name, and for a differentiated graph the gradient (`gradientLayoutOf(graph)`). */
@@ -44,7 +44,7 @@ export interface Engine {
    *
    * @throws {ComputeError} as `compile`; `BAD_INPUT` when the weights are not of the layout's length.
    */
-  compileReader?(graph: Graph, weights: Float32Array): Promise<Reader>;
+  compileReader?(graph: Graph, weights: Float32Array, init: ReaderInit): Promise<Reader>;
   /**
    * A way to train with weights that stay on the engine's device, where the engine has one; call it through the function `compileTraining`, which
    * does without, too. `start` is the engine's from then on.

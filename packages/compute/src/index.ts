@@ -51,7 +51,7 @@ export {
   sgd,
 } from './optimizer.ts';
 export { decodeOptimizerState, encodeOptimizerState } from './optimizer-state.ts';
-export { compileReader, type Reader } from './reader.ts';
+export { compileReader, type Reader, type ReaderInit } from './reader.ts';
 export { createReferenceEngine, interpret, type ReferenceResult } from './reference.ts';
 export { type ToOnnxInit, toOnnx } from './to-onnx.ts';
 export {

@@ -1,4 +1,4 @@
-import type { NormGeometry, Shape } from './graph.ts';
+import { type Graph, type GraphNode, type NormGeometry, nodeAt, type Shape } from './graph.ts';
 import type { OnnxModel } from './onnx-model.ts';
 
 // Formulations for models that hold their weights. onnxruntime's fastest convolutions work on blocks of 16 channels, and only where weights are constants;
@@ -30,6 +30,25 @@ export function lowerGroupNormForReading(
     [model.reshape(normed, shape), model.reshape(scale, [channels, 1, ...point]), shift],
     { kernel_shape: point, group: channels },
   );
+}
+
+/**
+ * The joined images that nothing reads but convolutions which {@link lowerConvOfJoined} takes apart: they need not be written, and a runtime would.
+ */
+export function unwrittenJoins({ nodes, outputs }: Graph): ReadonlySet<number> {
+  const unwritten = new Set([...nodes.keys()].filter((index) => nodes[index]?.op === 'concat'));
+  for (const { node } of outputs) unwritten.delete(node);
+  for (const node of nodes) {
+    for (const [place, input] of (node.inputs as readonly number[]).entries()) {
+      if (!(place === 0 && isTakenApart(nodes, node))) unwritten.delete(input);
+    }
+  }
+  return unwritten;
+}
+
+/** Whether a node is a convolution over all channels of a joined image. */
+export function isTakenApart(nodes: readonly GraphNode[], node: GraphNode): boolean {
+  return node.op === 'conv' && node.groups === 1 && nodeAt(nodes, node.inputs[0]).op === 'concat';
 }
 
 /** An image that was joined from others along its channels. */

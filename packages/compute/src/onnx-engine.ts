@@ -61,10 +61,15 @@ export function createOnnxEngine(init: OnnxEngineInit = {}): Engine {
       open.add(program);
       return program;
     },
-    async compileReader(graph, weights) {
+    async compileReader(graph, weights, init) {
       if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
       const forget = (): boolean => open.delete(program);
-      const program = await createOnnxReader(graph, weights, { provider, threads }, forget);
+      const program = await createOnnxReader(
+        graph,
+        weights,
+        { ...init, provider, threads },
+        forget,
+      );
       open.add(program);
       return readerOf(program, weights);
     },

@@ -26,14 +26,13 @@ export function fieldsOf(message: Uint8Array): Field[] {
 }
 
 export function messageOf(fields: readonly Field[]): Uint8Array {
-  const writer = Writer.create();
-  for (const { number, wireType, bytes } of fields) {
-    writer.uint32((number << 3) | wireType);
-    if (wireType === 2) writer.bytes(bytes);
-    // Writer has no way to put bytes down bare; a varint or a fixed number is put down byte by byte.
-    else for (const byte of bytes) writer.uint32(byte & 0x7f);
-  }
-  return writer.finish();
+  return Buffer.concat(
+    fields.flatMap(({ number, wireType, bytes }) => [
+      varint((number << 3) | wireType),
+      ...(wireType === 2 ? [varint(bytes.length)] : []),
+      bytes,
+    ]),
+  );
 }
 
 /** A field of text or of a message of its own. */
@@ -44,7 +43,7 @@ export function field(number: number, content: string | Uint8Array): Field {
 
 /** A field of a whole number from 0. */
 export function numberField(number: number, value: number): Field {
-  return { number, wireType: 0, bytes: Writer.create().uint32(value).finish() };
+  return { number, wireType: 0, bytes: varint(value) };
 }
 
 export function textsOf(fields: readonly Field[], number: number): string[] {
@@ -58,4 +57,8 @@ export function numbersOf(fields: readonly Field[], number: number): number[] {
   return fields
     .filter((each) => each.number === number)
     .map(({ bytes }) => Reader.create(bytes).uint32());
+}
+
+function varint(value: number): Uint8Array {
+  return Writer.create().uint32(value).finish();
 }

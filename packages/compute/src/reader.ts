@@ -19,6 +19,15 @@ export interface Reader {
   close(): Promise<void>;
 }
 
+export interface ReaderInit {
+  /**
+   * Inputs of a few runs, generated ones and no patient's, of which an engine may take the ranges of what goes through the network, and then convolve with
+   * whole numbers of 8 bits where that is faster. Results then differ in the third digit. An engine that has no such way computes in float32.
+   * @default float32
+   */
+  readonly int8?: readonly Readonly<Record<string, Float32Array>>[];
+}
+
 /**
  * Makes a graph ready to be run with these weights and no others: by the engine's own `compileReader` where it has one.
  *
@@ -31,9 +40,10 @@ export async function compileReader(
   engine: Engine,
   graph: Graph,
   weights: Float32Array,
+  init: ReaderInit = {},
 ): Promise<Reader> {
   const own = weights.slice();
-  const reader = await engine.compileReader?.(graph, own);
+  const reader = await engine.compileReader?.(graph, own, init);
   return reader ?? readerOf(await engine.compile(graph), own);
 }
 

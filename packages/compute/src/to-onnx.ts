@@ -38,7 +38,12 @@ import {
   lowerPool,
   lowerUpsample,
 } from './lower-pool.ts';
-import { lowerConvOfJoined, lowerGroupNormForReading } from './lower-reading.ts';
+import {
+  isTakenApart,
+  lowerConvOfJoined,
+  lowerGroupNormForReading,
+  unwrittenJoins,
+} from './lower-reading.ts';
 import { OnnxModel } from './onnx-model.ts';
 
 export interface ToOnnxInit {
@@ -100,11 +105,11 @@ export function lowerNodes(
   parameterOf: (name: string) => string = (name) => name,
 ): readonly string[] {
   const values: string[] = [];
-  for (const node of graph.nodes) {
+  const unwritten = target === 'reading' ? unwrittenJoins(graph) : new Set();
+  for (const [index, node] of graph.nodes.entries()) {
     model.layer = node.name;
-    values.push(
-      node.op === 'parameter' ? parameterOf(node.name) : lower(model, graph, node, values, target),
-    );
+    if (node.op === 'parameter') values.push(parameterOf(node.name));
+    else values.push(unwritten.has(index) ? '' : lower(model, graph, node, values, target));
   }
   return values;
 }
@@ -198,7 +203,7 @@ function lower(
       const convolve = (inputs: readonly string[]): string =>
         lowerConv(model, inputs, shapeAt(w), node, portability);
       const source = nodeAt(graph.nodes, x);
-      if (target === 'reading' && source.op === 'concat' && node.groups === 1) {
+      if (target === 'reading' && source.op === 'concat' && isTakenApart(graph.nodes, node)) {
         const parts = source.inputs.map((i) => ({ x: at(i), channels: shapeAt(i)[1] ?? 0 }));
         return lowerConvOfJoined(model, parts, [at(w), b === undefined ? b : at(b)], convolve);
       }

@@ -1,5 +1,6 @@
 export type { OptimizerState } from '@consilium/compute';
 export { type Estimate, estimate } from './bootstrap.ts';
+export { calibrationInputs } from './calibration.ts';
 export { atLeast, dice } from './dice.ts';
 export { type Batch, drawBatch } from './draw-batch.ts';
 export { drawPatientSlices } from './draw-patient.ts';

@@ -68,8 +68,13 @@ export interface LesionModel {
 }
 
 export interface LesionModelInit {
-  /** @default 8 */
+  /** Slices that go through the network at once when reading. @default 1, whose images stay in a core's cache; 8 on a device */
   readBatch?: number;
+  /**
+   * Reads with convolutions on 8-bit numbers, where the engine has them: some 1.3 times as fast on a CPU, and not to the last digit the same. The ranges
+   * are taken from these inputs [slices][size][size], for which there are `calibrationInputs`; never from a site's patients. @default float32
+   */
+  int8?: readonly Float32Array[];
   /** Is told when memory holds fewer samples at once than a batch has. Results stay the same but for float32 rounding. */
   onReduced?: (reduced: MicrobatchReduced) => void;
 }
@@ -77,7 +82,7 @@ export interface LesionModelInit {
 export function createLesionModel(
   engine: Engine,
   task: LesionTask,
-  { readBatch = 8, onReduced }: LesionModelInit = {},
+  { readBatch = engine.isDevice ? 8 : 1, onReduced, int8 }: LesionModelInit = {},
 ): LesionModel {
   const { network, training } = task;
   const layout = networkLayout(network);
@@ -91,7 +96,11 @@ export function createLesionModel(
   };
   const told = (work: MicrobatchReduced['work'], of: number) => (samples: number) =>
     onReduced?.({ work, samples, of });
-  const reading = createSliceReaders(engine, network, readBatch, told('reading', readBatch));
+  const reading = createSliceReaders(engine, network, {
+    batch: readBatch,
+    onReduced: told('reading', readBatch),
+    int8,
+  });
   const learning = createMicrobatch(
     engine,
     batchGradientGraphs(task),

@@ -31,18 +31,25 @@ interface OpenReader {
   readonly microbatch: Microbatch;
 }
 
-/** @param onReduced see {@link createMicrobatch} */
+export interface SliceReadersInit {
+  /** Slices that one call takes. */
+  readonly batch: number;
+  /** See {@link createMicrobatch}. */
+  readonly onReduced: (samples: number) => void;
+  /** Inputs [slices][size][size] for ranges, or undefined for float32; see `ReaderInit` of @consilium/compute. */
+  readonly int8: readonly Float32Array[] | undefined;
+}
+
 export function createSliceReaders(
   engine: Engine,
   network: NetworkSpec,
-  batch: number,
-  onReduced: (samples: number) => void,
+  { batch, onReduced, int8 }: SliceReadersInit,
 ): SliceReaders {
   let opened: readonly OpenReader[] = [];
   const openOne = (weights: Float32Array): OpenReader => {
     const own = weights.slice();
     const graphs = { forward: (samples: number) => forwardGraph(network, samples) };
-    const microbatch = createMicrobatch(withWeights(engine, own), graphs, batch, onReduced);
+    const microbatch = createMicrobatch(withWeights(engine, own, int8), graphs, batch, onReduced);
     return { weights: own, microbatch };
   };
   const replace = async (wanted: readonly OpenReader[]): Promise<void> => {
@@ -91,11 +98,16 @@ async function read(
 }
 
 /** An engine that compiles for one vector of weights; its programs pass over those that a run is given. */
-function withWeights(engine: Engine, weights: Float32Array): Engine {
+function withWeights(
+  engine: Engine,
+  weights: Float32Array,
+  int8: readonly Float32Array[] | undefined,
+): Engine {
   return {
     name: engine.name,
     compile: async (graph: Graph): Promise<Program> => {
-      const reader = await compileReader(engine, graph, weights);
+      const init = int8 && { int8: inBatches(int8, graph) };
+      const reader = await compileReader(engine, graph, weights, init);
       return {
         run: async (inputs, _, options) => ({ outputs: await reader.run(inputs, options) }),
         close: () => reader.close(),
@@ -103,6 +115,26 @@ function withWeights(engine: Engine, weights: Float32Array): Engine {
     },
     close: () => engine.close(),
   };
+}
+
+/** The inputs joined to the batches that the graph takes; the last one is filled up with the first input. */
+function inBatches(inputs: readonly Float32Array[], graph: Graph): { image: Float32Array }[] {
+  const image = graph.inputs
+    .map((index) => graph.nodes[index])
+    .find((node) => node?.name === 'image');
+  const samples = image?.shape[0] ?? 1;
+  return Array.from({ length: Math.ceil(inputs.length / samples) }, (_, batch) => {
+    const joined = Array.from(
+      { length: samples },
+      (_, i) => inputs[batch * samples + i] ?? (inputs[0] as Float32Array),
+    );
+    const each = joined[0]?.length ?? 0;
+    const values = new Float32Array(samples * each);
+    for (const [i, input] of joined.entries()) {
+      values.set(input, i * each);
+    }
+    return { image: values };
+  });
 }
 
 function sameBits(a: Float32Array, b: Float32Array): boolean {
