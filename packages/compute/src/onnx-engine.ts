@@ -1,4 +1,5 @@
 import { InferenceSession, listSupportedBackends, Tensor } from 'onnxruntime-node';
+import { blockedChannels } from './blocked-channels.ts';
 import { createProgram, type Engine, type Program, type RunResult } from './engine.ts';
 import { ComputeError } from './error.ts';
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
@@ -66,7 +67,10 @@ async function createSession(
   provider: OnnxProvider,
   threads: number,
 ): Promise<InferenceSession> {
-  const model = toOnnx(graph, { target: provider === 'cpu' ? 'cpu' : 'portable' });
+  const model =
+    provider === 'cpu'
+      ? toOnnx(graph, { target: 'cpu', block: await blockedChannels() })
+      : toOnnx(graph);
   try {
     return await InferenceSession.create(model, {
       executionProviders: [provider],

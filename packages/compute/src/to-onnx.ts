@@ -1,4 +1,6 @@
+import { BlockedValues } from './blocked-values.ts';
 import { ComputeError } from './error.ts';
+import { findFusions } from './fuse-into.ts';
 import {
   type Graph,
   type GraphNode,
@@ -7,6 +9,7 @@ import {
   layoutOf,
   nodeAt,
 } from './graph.ts';
+import { BlockedLowering } from './lower-blocked.ts';
 import {
   lowerConv,
   lowerConvInputGradient,
@@ -37,6 +40,11 @@ export interface ToOnnxInit {
    * every provider executes well. Both are standard ONNX. @default 'portable'
    */
   readonly target?: 'cpu' | 'portable';
+  /**
+   * The channels in a block of onnxruntime's own image layout on this machine (`blockedChannels`). With it, target `cpu` uses
+   * that runtime's own operators, and the model is no longer standard ONNX. @default none
+   */
+  readonly block?: number | undefined;
 }
 
 /**
@@ -48,7 +56,7 @@ export interface ToOnnxInit {
  * @throws {ComputeError} `BAD_INPUT` when `weights` is not of the layout's length.
  */
 export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
-  const { weights, target = 'portable' } = init;
+  const { weights, target = 'portable', block } = init;
   const model = new OnnxModel();
   const layout = layoutOf(graph);
   if (weights !== undefined && weights.length !== layout.length) {
@@ -62,12 +70,19 @@ export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
     if (weights === undefined) model.input(name, shape);
     else model.initializer(name, shape, weights.subarray(offset, offset + length));
   }
-  const values: string[] = [];
-  for (const node of graph.nodes) {
+  const values = new BlockedValues(model, block ?? 1);
+  const standard = (node: GraphNode, at: (index: number) => string): string =>
+    lower(model, graph, node, at, target);
+  const fusions = findFusions(graph);
+  const blocked =
+    block === undefined || target !== 'cpu'
+      ? undefined
+      : new BlockedLowering({ model, graph, values, fusions }, standard);
+  const valueAt = (index: number): string => values.plain(index);
+  for (const [index, node] of graph.nodes.entries()) {
     model.layer = node.name;
-    values.push(lower(model, graph, node, values, target));
+    if (!blocked?.lower(index)) values.setPlain(index, standard(node, valueAt));
   }
-  const valueAt = (index: number): string => values[index] ?? '';
   for (const { name, node } of graph.outputs) {
     model.output(name, valueAt(node), nodeAt(graph.nodes, node).shape);
   }
@@ -83,10 +98,9 @@ function lower(
   model: OnnxModel,
   graph: Graph,
   node: GraphNode,
-  values: readonly string[],
+  at: (index: number) => string,
   target: 'cpu' | 'portable',
 ): string {
-  const at = (index: number): string => values[index] ?? '';
   const shapeAt = (index: number): readonly number[] => nodeAt(graph.nodes, index).shape;
   switch (node.op) {
     case 'input':
