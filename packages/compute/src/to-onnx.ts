@@ -31,6 +31,7 @@ import {
   lowerUpsample,
 } from './lower-pool.ts';
 import { OnnxModel } from './onnx-model.ts';
+import { splitConcats } from './split-concats.ts';
 
 export interface ToOnnxInit {
   /** Stores these weights (canonical order) in the model; without them every parameter is an input by its name. */
@@ -55,8 +56,10 @@ export interface ToOnnxInit {
  *
  * @throws {ComputeError} `BAD_INPUT` when `weights` is not of the layout's length.
  */
-export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
-  const { weights, target = 'portable', block } = init;
+export function toOnnx(whole: Graph, init: ToOnnxInit = {}): Uint8Array {
+  const { weights, target = 'portable' } = init;
+  const block = target === 'cpu' ? init.block : undefined;
+  const graph = block === undefined ? whole : splitConcats(whole, block);
   const model = new OnnxModel();
   const layout = layoutOf(graph);
   if (weights !== undefined && weights.length !== layout.length) {
@@ -75,7 +78,7 @@ export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
     lower(model, graph, node, at, target);
   const fusions = findFusions(graph);
   const blocked =
-    block === undefined || target !== 'cpu'
+    block === undefined
       ? undefined
       : new BlockedLowering({ model, graph, values, fusions }, standard);
   const valueAt = (index: number): string => values.plain(index);
