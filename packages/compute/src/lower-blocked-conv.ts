@@ -32,16 +32,16 @@ export function lowerBlockedConv(
           model.float(0),
         ]);
   const weights = fill(w, 4);
+  // The kernels as one image of `filled` channels: each block of them then lies innermost, [filled / block, C, taps, block].
   const taps = kernel * kernel;
+  const innermost = reorder(model, model.reshape(weights, [1, filled, channels * taps, 1]));
   const ordered =
     channels < block
-      ? model.node('Transpose', [model.reshape(weights, [filled / block, block, channels, taps])], {
-          perm: [0, 2, 3, 1],
-        })
+      ? innermost
       : model.node(
           'Transpose',
-          [model.reshape(weights, [filled / block, block, channels / block, block, taps])],
-          { perm: [0, 2, 4, 3, 1] },
+          [model.reshape(innermost, [(filled * channels) / block ** 2, block, taps, block])],
+          { perm: [0, 2, 1, 3] },
         );
   const filter = model.reshape(ordered, [filled, channels, kernel, kernel]);
   return blockedConv(model, [x, filter, bias === undefined ? '' : fill(bias, 1), sum ?? ''], {
@@ -64,14 +64,17 @@ export function lowerBlockedConvInputGradient(
   const [out, channels, kernel] = imageShape(shapes.w, 'conv2dInputGradient');
   const taps = kernel * kernel;
   const blocks = channels / block;
+  const innermost = reorder(model, w); // [O, C / block, taps, block]
   const exchanged =
     out < block
-      ? model.node('Transpose', [model.reshape(w, [out, blocks, block, taps])], {
-          perm: [1, 0, 3, 2],
+      ? model.node('Transpose', [model.reshape(innermost, [out, blocks, taps, block])], {
+          perm: [1, 0, 2, 3],
         })
-      : model.node('Transpose', [model.reshape(w, [out / block, block, blocks, block, taps])], {
-          perm: [2, 0, 4, 1, 3],
-        });
+      : model.node(
+          'Transpose',
+          [model.reshape(innermost, [out / block, block, blocks, taps, block])],
+          { perm: [2, 0, 3, 1, 4] },
+        );
   const backwards = model.ints(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
   const turned = taps === 1 ? exchanged : model.node('Gather', [exchanged, backwards], { axis: 2 });
   const filter = model.reshape(turned, [channels, out, kernel, kernel]);
@@ -104,6 +107,10 @@ export function lowerBlockedAffine(
     { kernel_shape: [1, 1], group: n * channels, ...(relu ? { activation: 'Relu' } : {}) },
   );
   return model.reshape(mapped, shape);
+}
+
+function reorder(model: OnnxModel, x: string): string {
+  return model.node(`${blockedDomain}.ReorderInput`, [x]);
 }
 
 export function blockedConv(

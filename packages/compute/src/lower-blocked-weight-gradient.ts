@@ -1,3 +1,4 @@
+import { blockedDomain } from './blocked-values.ts';
 import { type ConvGeometry, imageShape, type Shape } from './graph.ts';
 import { blockedConv } from './lower-blocked-conv.ts';
 import type { OnnxModel } from './onnx-model.ts';
@@ -38,17 +39,21 @@ export function lowerBlockedConvWeightGradient(
     const backwards = model.ints(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
     const parts = [out / lanes, channels / shapes.block, taps, lanes, shapes.block];
     const turned = model.node('Gather', [model.reshape(product, parts), backwards], { axis: 2 });
-    const ordered = model.node('Transpose', [turned], { perm: [0, 3, 1, 4, 2] });
-    return model.reshape(ordered, shapes.w);
+    const ordered = model.node('Transpose', [turned], { perm: [0, 3, 1, 2, 4] });
+    return reorderOutput(model, model.reshape(ordered, [out, channels, taps, 1]), channels, shapes);
   }
   const straight = wideProduct(model, x, dy, { kernel, ...shapes }, { stride, padding });
   if (straight === undefined) return undefined;
   const { product, lanes } = straight;
   const parts = [channels / lanes, out / shapes.block, taps, lanes, shapes.block];
   const ordered = model.node('Transpose', [model.reshape(product, parts)], {
-    perm: [1, 4, 0, 3, 2],
+    perm: [1, 0, 3, 2, 4],
   });
-  return model.reshape(ordered, shapes.w);
+  return reorderOutput(model, model.reshape(ordered, [1, out, channels * taps, 1]), out, shapes);
+}
+
+function reorderOutput(model: OnnxModel, x: string, channels: number, { w }: { w: Shape }): string {
+  return model.reshape(model.node(`${blockedDomain}.ReorderOutput`, [x], { channels }), w);
 }
 
 /** Σ over samples and pixels of `kernel`'s channels times `unfolded`'s, at every tap: [B / lanes, A / block, taps · lanes, block], flat. */
