@@ -77,8 +77,11 @@ async function createSession(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
-      // Not 'all': its layout changes wrap every pool in two reorderings here.
-      graphOptimizationLevel: 'extended',
+      // On the CPU the model is as it should be executed, in an order in which activations die early. Optimisations change that order
+      // (a peak of twice the memory on large images), and those of 'all' wrap every pool in two reorderings.
+      graphOptimizationLevel: provider === 'cpu' ? 'disabled' : 'extended',
+      // A pattern is a second set of buffers beside that of the first run, for no gain in time.
+      enableMemPattern: provider !== 'cpu',
       logSeverityLevel: 4,
       extra: { session: { disable_cpu_ep_fallback: provider === 'cpu' ? '0' : '1' } },
     });
