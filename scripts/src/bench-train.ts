@@ -1,6 +1,6 @@
 // Milliseconds per training step (forward, backward, Adam) of the reference U-Net in the onnx-cpu engine, and of the same network
-// in PyTorch where Debian's python3-torch is installed: one thread each, in turns, so that both meet the same machine.
-//   node scripts/src/bench-train.ts [--rounds 8] [--steps 6] [--seed 1]
+// in PyTorch where Debian's python3-torch is installed: as many threads each, in turns, so that both meet the same machine.
+//   node scripts/src/bench-train.ts [--threads 1] [--batch 4] [--size 128] [--rounds 8] [--steps 6] [--seed 1]
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -11,8 +11,7 @@ import { parseArgs } from 'node:util';
 import { adam, createOnnxEngine, differentiate, layoutOf } from '@consilium/compute';
 import { referenceUNet } from './reference-unet.ts';
 
-const bar = 1.35;
-const network = { batch: 4, size: 128, widths: [16, 32, 64, 128], groups: 8 };
+const bars = { oneThread: 1.15, moreThreads: 1.3, memory: 1.2 };
 const learningRate = 1e-3;
 
 /** One training step's milliseconds: by the clock, and of processor time, which a busy machine does not stretch as much. */
@@ -24,16 +23,29 @@ interface StepTime {
 interface Contestant {
   readonly name: string;
   train(steps: number): Promise<StepTime[]>;
+  /** The most memory its process has held, in MiB. */
+  peakMib(): number;
   close(): Promise<void>;
 }
 
 const { values: options } = parseArgs({
   options: {
+    threads: { type: 'string', default: '1' },
+    batch: { type: 'string', default: '4' },
+    size: { type: 'string', default: '128' },
     rounds: { type: 'string', default: '8' },
     steps: { type: 'string', default: '6' },
     seed: { type: 'string', default: '1' },
   },
 });
+const threads = Number(options.threads);
+const network = {
+  batch: Number(options.batch),
+  size: Number(options.size),
+  widths: [16, 32, 64, 128],
+  groups: 8,
+};
+const bar = threads === 1 ? bars.oneThread : bars.moreThreads;
 const rounds = Number(options.rounds);
 const steps = Number(options.steps);
 const seed = Number(options.seed);
@@ -48,6 +60,7 @@ for (let round = 0; round < rounds; round++) {
   const soFar = [...times].map(([name, ms]) => `${name} ${median(ms, 'wall').toFixed(0)} ms`);
   console.error(`round ${round + 1}/${rounds}: ${soFar.join(', ')}`);
 }
+const peaks = new Map(contestants.map(({ name, peakMib }) => [name, peakMib()]));
 for (const { close } of contestants) await close();
 
 const figures = [...times].map(([engine, ms]) => ({
@@ -55,29 +68,35 @@ const figures = [...times].map(([engine, ms]) => ({
   'median ms': round1(median(ms, 'wall')),
   'fastest ms': round1(Math.min(...ms.map(({ wall }) => wall))),
   'median CPU ms': round1(median(ms, 'cpu')),
+  'peak MiB': Math.round(peaks.get(engine) ?? Number.NaN),
   steps: ms.length,
 }));
 console.table(figures);
 const [own, other] = figures;
 const ratio = own && other ? own['median ms'] / other['median ms'] : null;
 const cpuRatio = own && other ? own['median CPU ms'] / other['median CPU ms'] : null;
+const memoryRatio = own && other ? own['peak MiB'] / other['peak MiB'] : null;
 const result = {
   machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, load: loadavg()[0] ?? 0 },
   commit: execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim(),
   seed,
   network: { ...network, parameters: 487_713 },
-  threads: 1,
+  threads,
   ms: Object.fromEntries(figures.map(({ engine, ...figure }) => [engine, figure])),
   ratio,
   cpuRatio,
+  memoryRatio,
 };
 await mkdir('results', { recursive: true });
 await writeFile('results/bench-train.json', `${JSON.stringify(result, null, 2)}\n`);
-if (ratio === null || cpuRatio === null) {
+if (ratio === null || cpuRatio === null || memoryRatio === null) {
   console.log('ratio: none, PyTorch is missing here (apt install python3-torch)');
 } else {
   console.log(
     `ratio: ${ratio.toFixed(2)} by the clock (bar: at most ${bar}), ${cpuRatio.toFixed(2)} by processor time`,
+  );
+  console.log(
+    `peak memory: ${memoryRatio.toFixed(2)} of PyTorch's (bar: at most ${bars.memory}, at batch 16 and 256²)`,
   );
   const [load = 0] = loadavg();
   if (load > cpus().length)
@@ -88,7 +107,7 @@ if (ratio === null || cpuRatio === null) {
 async function startOurs(): Promise<Contestant> {
   const graph = differentiate(referenceUNet(network), 'loss');
   const layout = layoutOf(graph);
-  const engine = createOnnxEngine({ threads: 1 });
+  const engine = createOnnxEngine({ threads });
   const program = await engine.compile(graph);
   const random = createUniform(seed);
   const weights = new Float32Array(layout.length);
@@ -117,6 +136,7 @@ async function startOurs(): Promise<Contestant> {
       }
       return ms;
     },
+    peakMib: () => process.resourceUsage().maxRSS / 1024,
     close: () => engine.close(),
   };
 }
@@ -125,25 +145,28 @@ async function startTorch(): Promise<Contestant | undefined> {
   const python = '/usr/bin/python3';
   if (!existsSync(python)) return undefined;
   const script = new URL('bench-train-torch.py', import.meta.url).pathname;
-  const init = JSON.stringify({ ...network, learningRate, seed });
+  const init = JSON.stringify({ ...network, threads, learningRate, seed });
   const child = spawn(python, [script, init], {
     stdio: ['pipe', 'pipe', 'ignore'],
-    env: { ...process.env, OMP_NUM_THREADS: '1' },
+    env: { ...process.env, OMP_NUM_THREADS: String(threads) },
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const hello = await lines.next();
   if (hello.done) return undefined; // python3 without torch
   const { version, parameters } = JSON.parse(hello.value);
   if (parameters !== 487_713) throw new Error(`PyTorch's network has ${parameters} parameters`);
+  let peak = Number.NaN;
   return {
     name: `PyTorch ${version}`,
     async train(count) {
       child.stdin.write(`${JSON.stringify({ steps: count })}\n`);
       const answer = await lines.next();
       if (answer.done) throw new Error('PyTorch ended early');
-      const { ms } = JSON.parse(answer.value);
+      const { ms, peakMib } = JSON.parse(answer.value);
+      peak = peakMib;
       return ms;
     },
+    peakMib: () => peak,
     async close() {
       const ended = once(child, 'exit');
       child.stdin.end();
