@@ -9,9 +9,10 @@ export interface BlockedImage {
   readonly shape: Shape;
 }
 
-// A sample's kernel image beyond this is cut into strips of rows: it is read once for every six places of the result, from
-// the second-level cache if it fits there.
-const stripBytes = 384 * 1024;
+// The kernel image is read once for every six places of the result, so it should stay in the second-level cache. One that
+// does not fit there is cut into strips of rows, of so much for each block of its channels.
+const cachedBytes = 512 * 1024;
+const stripBytes = 128 * 1024;
 
 /**
  * The gradient by the weight from blocked images, without unfolding either: as in `lowerConvWeightGradientWide` one image
@@ -66,7 +67,7 @@ function wideProduct(
 ): { product: string; lanes: number } | undefined {
   const [n, b, height, width] = imageShape(unfolded.shape, 'convWeightGradient');
   const [, a, kernelHeight, kernelWidth] = imageShape(kernel.shape, 'convWeightGradient');
-  const strips = stripsOf(n, a * kernelWidth * 4, kernelHeight, block);
+  const strips = stripsOf(n, a, [kernelHeight, kernelWidth], block);
   if (a % block !== 0 || strips === undefined) return undefined;
   const lanes = b % block === 0 ? block : b;
   const blocks = b / lanes;
@@ -126,13 +127,21 @@ function wideProduct(
   return { product, lanes };
 }
 
-/** The least number of strips that divides the rows, cuts them to {@link stripBytes}, and makes groups the runtime accepts. */
-function stripsOf(n: number, rowBytes: number, rows: number, block: number): number | undefined {
+/** The least number of strips that divides the rows, is small enough, and makes groups that the runtime accepts. */
+function stripsOf(
+  n: number,
+  channels: number,
+  [rows, width]: readonly [number, number],
+  block: number,
+): number | undefined {
   const accepted = (strips: number): boolean => n * strips < block || (n * strips) % block === 0;
   const counts = Array.from({ length: rows }, (_, i) => i + 1).filter(
     (strips) => rows % strips === 0 && accepted(strips),
   );
-  return counts.find((strips) => (rows / strips) * rowBytes <= stripBytes) ?? counts.at(-1);
+  const cached = 4 * channels * rows * width <= cachedBytes;
+  const small = (strips: number): boolean =>
+    cached || 4 * block * (rows / strips) * width <= stripBytes;
+  return counts.find(small) ?? counts.at(-1);
 }
 
 function pad(

@@ -1,13 +1,6 @@
 import type { BlockedValues } from './blocked-values.ts';
-import type { Fusions } from './fuse-into.ts';
-import {
-  type ConvGeometry,
-  type Graph,
-  type GraphNode,
-  imageShape,
-  nodeAt,
-  type Shape,
-} from './graph.ts';
+import type { Fusions } from './find-fusions.ts';
+import { type Graph, type GraphNode, imageShape, nodeAt, type Shape } from './graph.ts';
 import { lowerBlockedConv, lowerBlockedConvTranspose } from './lower-blocked-conv.ts';
 import {
   lowerBlockedChannelSum,
@@ -23,6 +16,21 @@ import {
 } from './lower-blocked-pool.ts';
 import { lowerBlockedConvWeightGradient } from './lower-blocked-weight-gradient.ts';
 import type { OnnxModel } from './onnx-model.ts';
+
+type Convolution = Extract<GraphNode, { op: 'conv' | 'convTranspose' }>;
+
+function isConvolution(node: GraphNode): node is Convolution {
+  return node.op === 'conv' || node.op === 'convTranspose';
+}
+
+/** What the runtime has on blocked images: two axes, one group, neighbouring taps. */
+function isPlain({
+  shape,
+  dilation,
+  groups,
+}: Convolution | Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
+  return shape.length === 4 && dilation === 1 && groups === 1;
+}
 
 /**
  * Lowers nodes to onnxruntime's operators on blocked images where that is possible.
@@ -113,58 +121,61 @@ export class BlockedLowering {
     const sum = this.#fusions.sums.get(index);
     if (sum === undefined || !this.#waiting.has(sum.convolution)) return false;
     const convolution = nodeAt(this.#graph.nodes, sum.convolution);
-    const name = this.#emitConvolution(convolution, this.#blocked(sum.other), false);
+    if (!isConvolution(convolution)) return false;
+    const name = this.#emitConvolution(convolution, { sum: this.#blocked(sum.other) });
     this.#values.setBlocked(index, name, convolution.shape);
     return true;
   }
 
-  #convolution(index: number, node: GraphNode): boolean {
-    if ((node.op !== 'conv' && node.op !== 'convTranspose') || !isPlain(node)) return false;
+  #convolution(index: number, node: Convolution): boolean {
+    if (!isPlain(node)) return false;
     const { block } = this.#values;
     const [x] = node.inputs;
     const read = imageShape(this.#shape(x), node.name)[1];
-    if (read % block !== 0 && (read > block || this.#values.isBlocked(x))) return false;
+    if (read % block !== 0 && read > block) return false;
     if (node.op === 'convTranspose' && node.stride !== 1) return false;
     if (!this.#values.fits(node.shape)) {
       // Filling the last block with zeros pays only where the image is blocked anyway.
       if (node.op !== 'conv' || !this.#values.isBlocked(x)) return false;
-      const filled = this.#emitConvolution(node, undefined, false);
-      this.#values.setBlocked(index, filled, node.shape);
+      this.#values.setBlocked(index, this.#emitConvolution(node), node.shape);
       return true;
     }
-    const isAdded = [...this.#fusions.sums.values()].some(
-      ({ convolution }) => convolution === index,
-    );
-    if (isAdded) {
+    if (this.#fusions.added.has(index)) {
       this.#waiting.add(index);
       return true;
     }
-    const relu = this.#fusions.rectified.has(index);
-    if (relu) this.#rectified.add(index);
-    this.#values.setBlocked(index, this.#emitConvolution(node, undefined, relu), node.shape);
+    const relu = this.#rectify(index);
+    this.#values.setBlocked(index, this.#emitConvolution(node, { relu }), node.shape);
     return true;
   }
 
-  #emitConvolution(node: GraphNode, sum: string | undefined, relu: boolean): string {
-    if (node.op !== 'conv' && node.op !== 'convTranspose') return '';
+  #emitConvolution(node: Convolution, extras: { sum?: string; relu?: boolean } = {}): string {
     const { block } = this.#values;
     const [x, w] = node.inputs;
-    const inputs = [this.#image4(x), this.#values.plain(w)] as const;
+    const inputs = [this.#anyLayout(x), this.#values.plain(w)] as const;
     const shapes = { w: this.#shape(w), block };
     if (node.op === 'convTranspose') {
-      return lowerBlockedConvTranspose(this.#model, inputs, shapes, node, sum);
+      return lowerBlockedConvTranspose(this.#model, inputs, shapes, node, extras.sum);
     }
-    const bias = node.inputs[2] === undefined ? undefined : this.#values.plain(node.inputs[2]);
-    return lowerBlockedConv(this.#model, inputs, shapes, node, { bias, sum, relu });
+    const b = node.inputs[2];
+    const bias = b === undefined ? undefined : this.#values.plain(b);
+    return lowerBlockedConv(this.#model, inputs, shapes, node, { bias, ...extras });
   }
 
   /** Blocked, or plain where the channels fill no block. */
-  #image4(index: number): string {
+  #anyLayout(index: number): string {
     return this.#values.fits(this.#shape(index)) ? this.#blocked(index) : this.#values.plain(index);
   }
 
-  #weightGradient(index: number, node: GraphNode): boolean {
-    if (node.op !== 'convWeightGradient' || !isPlain(node) || node.examples !== null) return false;
+  /** Whether the result at `index` is to go through its `relu` at once; the `relu` then has nothing left to do. */
+  #rectify(index: number): boolean {
+    if (!this.#fusions.rectified.has(index)) return false;
+    this.#rectified.add(index);
+    return true;
+  }
+
+  #weightGradient(index: number, node: Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
+    if (!isPlain(node) || node.examples !== null) return false;
     const { block } = this.#values;
     const [x, dy] = node.inputs;
     const usable = [x, dy].every((input) => {
@@ -173,7 +184,7 @@ export class BlockedLowering {
     });
     if (!usable || ![x, dy].some((input) => this.#values.isBlocked(input))) return false;
     const image = (input: number): { name: string; shape: Shape } => ({
-      name: this.#image4(input),
+      name: this.#anyLayout(input),
       shape: this.#shape(input),
     });
     const shapes = { w: node.shape, block };
@@ -202,8 +213,7 @@ export class BlockedLowering {
     switch (node.op) {
       case 'groupNorm': {
         const [x, scale, shift] = node.inputs;
-        const relu = this.#fusions.rectified.has(index);
-        if (relu) this.#rectified.add(index);
+        const relu = this.#rectify(index);
         const inputs = [at(x), values.plain(scale), values.plain(shift)] as const;
         return finish(lowerBlockedGroupNorm(model, inputs, { x: node.shape, block }, node, relu));
       }
@@ -242,9 +252,4 @@ export class BlockedLowering {
         return false;
     }
   }
-}
-
-/** A convolution that the runtime has on blocked images: two axes, one group, neighbouring taps. */
-function isPlain({ shape, dilation, groups }: GraphNode & ConvGeometry): boolean {
-  return shape.length === 4 && dilation === 1 && groups === 1;
 }

@@ -1,6 +1,6 @@
 import { BlockedValues } from './blocked-values.ts';
 import { ComputeError } from './error.ts';
-import { findFusions } from './fuse-into.ts';
+import { findFusions } from './find-fusions.ts';
 import {
   type Graph,
   type GraphNode,

@@ -6,6 +6,8 @@ export interface Fusions {
   readonly rectified: ReadonlySet<number>;
   /** For an `add`, the convolution whose result only it reads, and the operand that the convolution can add to. */
   readonly sums: ReadonlyMap<number, { readonly convolution: number; readonly other: number }>;
+  /** The convolutions of {@link sums}. */
+  readonly added: ReadonlySet<number>;
 }
 
 /** Finds what can be fused in `graph`. */
@@ -37,5 +39,6 @@ export function findFusions(graph: Graph): Fusions {
       if (op === 'conv' || op === 'convTranspose') sums.set(index, { convolution, other });
     }
   }
-  return { rectified, sums };
+  const added = new Set([...sums.values()].map(({ convolution }) => convolution));
+  return { rectified, sums, added };
 }
