@@ -1,10 +1,11 @@
-"""PyTorch's side of bench-train: the same network, loss and optimizer on one thread.
+"""PyTorch's side of bench-train: the same network, loss and optimizer on as many threads.
 
-Reads one JSON command a line: {"steps": n} trains n steps and answers {"ms": [{"wall": x, "cpu": x}, ...], "loss": x}.
-The first line it writes describes itself. The architecture is that of bench-train.ts, layer by layer.
+Reads one JSON command a line: {"steps": n} trains n steps and answers {"ms": [{"wall": x, "cpu": x}, ...], "loss": x,
+"peakMib": x}, the peak being that of the whole process. The first line it writes describes itself. The architecture is that of bench-train.ts, layer by layer.
 """
 
 import json
+import resource
 import sys
 import time
 
@@ -60,7 +61,7 @@ def loss_of(logits, target):
 
 def main():
     init = json.loads(sys.argv[1])
-    torch.set_num_threads(1)
+    torch.set_num_threads(init["threads"])
     torch.manual_seed(init["seed"])
     net = UNet(init["widths"], init["groups"])
     optimizer = torch.optim.Adam(net.parameters(), lr=init["learningRate"])
@@ -80,7 +81,8 @@ def main():
             optimizer.step()
             wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
             times.append({"wall": wall * 1000, "cpu": cpu * 1000})
-        print(json.dumps({"ms": times, "loss": loss.item()}), flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"ms": times, "loss": loss.item(), "peakMib": peak}), flush=True)
 
 
 if __name__ == "__main__":

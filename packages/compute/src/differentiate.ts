@@ -1,9 +1,9 @@
 import { dependents, inputsOf } from './dependents.ts';
 import { ComputeError } from './error.ts';
 import {
-  type ConvGeometry,
   type Graph,
   type GraphNode,
+  geometryOf,
   gridShape,
   nodeAt,
   type Operation,
@@ -334,10 +334,6 @@ function pullBack(tape: Tape, index: number, dy: number): void {
     default:
       throw new ComputeError('NOT_DIFFERENTIABLE', `${node.name}: ${node.op} has no gradient`);
   }
-}
-
-function geometryOf({ stride, padding, dilation, groups }: ConvGeometry): ConvGeometry {
-  return { stride, padding, dilation, groups };
 }
 
 // A loss whose target depends on parameters would silently lose that part of the gradient.

@@ -258,6 +258,11 @@ export function imageShape(
   return [n, c, h, w];
 }
 
+/** A convolution's geometry, for one that is made from it. */
+export function geometryOf({ stride, padding, dilation, groups }: ConvGeometry): ConvGeometry {
+  return { stride, padding, dilation, groups };
+}
+
 /** An image's shape, taken apart; a row of features has no spatial axes. @throws {ComputeError} `BAD_GRAPH` below two dimensions. */
 export function gridShape(
   shape: Shape,

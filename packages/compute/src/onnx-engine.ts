@@ -4,7 +4,7 @@ import { ComputeError } from './error.ts';
 import { exposeDropout } from './expose-dropout.ts';
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
 import { createOnnxReader } from './onnx-reader.ts';
-import { openSession } from './onnx-session.ts';
+import { formulationFor, openSession } from './onnx-session.ts';
 import { createOnnxTraining } from './onnx-training.ts';
 import { readerOf } from './reader.ts';
 import { runtimeFailure } from './runtime-failure.ts';
@@ -47,7 +47,7 @@ export function createOnnxEngine(init: OnnxEngineInit = {}): Engine {
     async compile(graph) {
       if (closed) throw new ComputeError('CLOSED', 'the engine is closed');
       const exposed = exposeDropout(graph);
-      const model = toOnnx(exposed.graph, { target: provider === 'cpu' ? 'cpu' : 'portable' });
+      const model = toOnnx(exposed.graph, await formulationFor(provider));
       const session = await openSession(model, { provider, threads });
       const execute = sessionRun(exposed.graph, session);
       const program = createProgram(

@@ -18,6 +18,7 @@ const irVersion = 8;
 export class OnnxModel {
   readonly #graph: Writer = Writer.create();
   readonly #known = new Map<string, string>();
+  readonly #domains = new Set<string>();
   #count = 0;
   /** The layer that is being emitted; it becomes the prefix of the operators' names. */
   layer = '';
@@ -44,7 +45,10 @@ export class OnnxModel {
     this.#writeTensor(name, float32, shape, raw);
   }
 
-  /** Emits one operator and returns its (first) result. */
+  /**
+   * Emits one operator and returns its (first) result. `op` is a name of standard ONNX, or one of a runtime's own behind
+   * its domain and a dot (`com.microsoft.FusedMatMul`).
+   */
   node(
     op: string,
     inputs: readonly string[],
@@ -65,13 +69,13 @@ export class OnnxModel {
 
   /** Declares a float32 tensor that every run must give. */
   input(name: string, shape: Shape): void {
-    this.#writeValue(11, name, shape);
+    this.#writeValue(11, name, shape, float32);
   }
 
   /** Gives a result its public name. */
-  output(name: string, value: string, shape: Shape): void {
+  output(name: string, value: string, shape: Shape, type: 'float32' | 'int64' = 'float32'): void {
     this.#writeNode('Identity', [value], name, {});
-    this.#writeValue(12, name, shape);
+    this.#writeValue(12, name, shape, type === 'int64' ? int64 : float32);
   }
 
   /** The finished model's bytes. */
@@ -82,6 +86,10 @@ export class OnnxModel {
     model.uint32(field(7, 2)).bytes(this.#graph.uint32(field(2, 2)).string('graph').finish());
     model.uint32(field(8, 2)).fork().uint32(field(1, 2)).string('');
     model.uint32(field(2, 0)).int64(opset).ldelim();
+    for (const domain of this.#domains) {
+      model.uint32(field(8, 2)).fork().uint32(field(1, 2)).string(domain);
+      model.uint32(field(2, 0)).int64(1).ldelim();
+    }
     return model.finish();
   }
 
@@ -108,11 +116,11 @@ export class OnnxModel {
     tensor.uint32(field(9, 2)).bytes(raw).ldelim();
   }
 
-  #writeValue(kind: number, name: string, shape: Shape): void {
+  #writeValue(kind: number, name: string, shape: Shape, type: number): void {
     const value = this.#graph.uint32(field(kind, 2)).fork();
     value.uint32(field(1, 2)).string(name);
     value.uint32(field(2, 2)).fork().uint32(field(1, 2)).fork();
-    value.uint32(field(1, 0)).int32(float32).uint32(field(2, 2)).fork();
+    value.uint32(field(1, 0)).int32(type).uint32(field(2, 2)).fork();
     for (const dim of shape)
       value.uint32(field(1, 2)).fork().uint32(field(1, 0)).int64(dim).ldelim();
     value.ldelim().ldelim().ldelim().ldelim();
@@ -128,7 +136,13 @@ export class OnnxModel {
     for (const name of inputs) node.uint32(field(1, 2)).string(name);
     node.uint32(field(2, 2)).string(output);
     node.uint32(field(3, 2)).string(`${this.layer} ${output}`);
-    node.uint32(field(4, 2)).string(op);
+    const dot = op.lastIndexOf('.');
+    node.uint32(field(4, 2)).string(op.slice(dot + 1));
+    if (dot !== -1) {
+      const domain = op.slice(0, dot);
+      this.#domains.add(domain);
+      node.uint32(field(7, 2)).string(domain);
+    }
     for (const [name, value] of Object.entries(attributes)) writeAttribute(node, name, value);
     node.ldelim();
   }

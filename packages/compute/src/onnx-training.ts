@@ -5,7 +5,7 @@ import { createFeedCheck } from './engine.ts';
 import { ComputeError } from './error.ts';
 import { exposeDropout } from './expose-dropout.ts';
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt, sizeOf } from './graph.ts';
-import { openSession, type SessionInit } from './onnx-session.ts';
+import { formulationFor, openSession, type SessionInit } from './onnx-session.ts';
 import { runtimeFailure } from './runtime-failure.ts';
 import { toOnnx } from './to-onnx.ts';
 import { momentsOf, ratesOf, toOnnxTraining } from './to-onnx-training.ts';
@@ -29,12 +29,8 @@ export async function createOnnxTraining(
   const { graph: exposed, withMasks } = exposeDropout(graph);
   const { length } = gradientLayoutOf(graph);
   const names = ['trained', ...momentsOf(optimizer.rule)];
-  const model = toOnnxTraining(
-    exposed,
-    init,
-    start.weights,
-    sessionInit.provider === 'cpu' ? 'cpu' : 'portable',
-  );
+  const formulation = await formulationFor(sessionInit.provider);
+  const model = toOnnxTraining(exposed, init, start.weights, formulation);
   const moving = await createMoving(startOf(graph, start), names, sessionInit);
   const session = await openSession(model, sessionInit, moving.isOnDevice ? names.map(nextOf) : []);
   const check = createFeedCheck(graph);

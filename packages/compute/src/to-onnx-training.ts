@@ -1,7 +1,13 @@
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt } from './graph.ts';
 import { OnnxModel } from './onnx-model.ts';
 import type { OptimizerRule } from './optimizer.ts';
-import { lowerClip, lowerJoinedGradient, lowerNodes, type OnnxTarget } from './to-onnx.ts';
+import {
+  type Formulation,
+  lowerClip,
+  lowerJoinedGradient,
+  lowerNodes,
+  rewriteFor,
+} from './to-onnx.ts';
 import type { TrainingInit } from './training-program.ts';
 
 /** What an optimizer's rule remembers between steps. */
@@ -24,11 +30,12 @@ export function ratesOf(rule: OptimizerRule, learningRate: number, step: number)
  * and lie inside the model.
  */
 export function toOnnxTraining(
-  graph: Graph,
+  whole: Graph,
   { optimizer, clipNorm, shares }: TrainingInit,
   weights: Float32Array,
-  target: OnnxTarget,
+  formulation: Formulation,
 ): Uint8Array {
+  const graph = rewriteFor(whole, formulation);
   const { rule } = optimizer;
   const model = new OnnxModel();
   const { length } = gradientLayoutOf(graph);
@@ -40,11 +47,11 @@ export function toOnnxTraining(
   for (const name of names) model.input(`#${name}`, [length]);
   model.input('#rates', [ratesOf(rule, 0, 1).length]);
 
-  const values = lowerNodes(model, graph, target, parameterReader(model, graph, weights));
+  const valueAt = lowerNodes(model, graph, formulation, parameterReader(model, graph, weights));
   for (const { name, node } of graph.outputs) {
-    model.output(name, values[node] ?? '', nodeAt(graph.nodes, node).shape);
+    model.output(name, valueAt(node), nodeAt(graph.nodes, node).shape);
   }
-  const raw = lowerJoinedGradient(model, graph, graph.gradients ?? [], values);
+  const raw = lowerJoinedGradient(model, graph, graph.gradients ?? [], valueAt);
   const gradient =
     clipNorm === undefined
       ? raw

@@ -1,4 +1,6 @@
+import { BlockedValues } from './blocked-values.ts';
 import { ComputeError } from './error.ts';
+import { findFusions } from './find-fusions.ts';
 import {
   type Graph,
   type GraphNode,
@@ -8,6 +10,7 @@ import {
   nodeAt,
   type ParameterGradient,
 } from './graph.ts';
+import { BlockedLowering } from './lower-blocked.ts';
 import {
   lowerConv,
   lowerConvTranspose,
@@ -45,6 +48,7 @@ import {
   unwrittenJoins,
 } from './lower-reading.ts';
 import { OnnxModel } from './onnx-model.ts';
+import { splitConcats } from './split-concats.ts';
 
 export interface ToOnnxInit {
   /** Stores these weights (canonical order) in the model; without them every parameter is an input by its name. */
@@ -54,9 +58,17 @@ export interface ToOnnxInit {
    * holds its weights, `portable` keeps to what every provider executes well. All are standard ONNX. @default 'portable'
    */
   readonly target?: OnnxTarget;
+  /**
+   * The channels in a block of onnxruntime's own image layout on this machine (`blockedChannels`). With it, target `cpu` uses that
+   * runtime's own operators, and the model is no longer standard ONNX. @default none
+   */
+  readonly block?: number | undefined;
 }
 
 export type OnnxTarget = 'cpu' | 'reading' | 'portable';
+
+/** Which formulations to emit, see {@link ToOnnxInit}. */
+export type Formulation = Pick<ToOnnxInit, 'target' | 'block'>;
 
 /**
  * The graph as an ONNX model (opset 17, float32, fixed shapes).
@@ -67,8 +79,9 @@ export type OnnxTarget = 'cpu' | 'reading' | 'portable';
  *
  * @throws {ComputeError} `BAD_INPUT` when `weights` is not of the layout's length.
  */
-export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
-  const { weights, target = 'portable' } = init;
+export function toOnnx(whole: Graph, init: ToOnnxInit = {}): Uint8Array {
+  const { weights } = init;
+  const graph = rewriteFor(whole, init);
   const model = new OnnxModel();
   const layout = layoutOf(graph);
   if (weights !== undefined && weights.length !== layout.length) {
@@ -82,36 +95,50 @@ export function toOnnx(graph: Graph, init: ToOnnxInit = {}): Uint8Array {
     if (weights === undefined) model.input(name, shape);
     else model.initializer(name, shape, weights.subarray(offset, offset + length));
   }
-  const values = lowerNodes(model, graph, target);
-  const valueAt = (index: number): string => values[index] ?? '';
+  const valueAt = lowerNodes(model, graph, init);
   for (const { name, node } of graph.outputs) {
     model.output(name, valueAt(node), nodeAt(graph.nodes, node).shape);
   }
   if (graph.gradients !== undefined) {
     const { examples } = graph.perExample ?? { examples: 1 };
     const size = examples * gradientLayoutOf(graph).length;
-    model.output('gradient', lowerJoinedGradient(model, graph, graph.gradients, values), [size]);
+    model.output('gradient', lowerJoinedGradient(model, graph, graph.gradients, valueAt), [size]);
   }
   return model.finish();
 }
 
+/** The graph as `formulation` wants it, with the same inputs, parameters and outputs, in the same order. */
+export function rewriteFor(graph: Graph, { target, block }: Formulation): Graph {
+  return target === 'cpu' && block !== undefined ? splitConcats(graph, block) : graph;
+}
+
 /**
- * Emits every node; the result holds each node's value. Parameters are read by their names, or by what `parameterOf` gives for a name.
+ * Emits every node of a graph that went through {@link rewriteFor}; the result tells each node's value. Parameters are read by their
+ * names, or by what `parameterOf` gives for a name.
  */
 export function lowerNodes(
   model: OnnxModel,
   graph: Graph,
-  target: OnnxTarget,
+  formulation: Formulation,
   parameterOf: (name: string) => string = (name) => name,
-): readonly string[] {
-  const values: string[] = [];
+): (index: number) => string {
+  const { target = 'portable' } = formulation;
+  const block = target === 'cpu' ? formulation.block : undefined;
+  const values = new BlockedValues(model, block ?? 1);
+  const valueAt = (index: number): string => values.plain(index);
+  const standard = (node: GraphNode, at: (index: number) => string): string =>
+    node.op === 'parameter' ? parameterOf(node.name) : lower(model, graph, node, at, target);
+  const blocked =
+    block === undefined
+      ? undefined
+      : new BlockedLowering({ model, graph, values, fusions: findFusions(graph) }, standard);
   const unwritten = target === 'reading' ? unwrittenJoins(graph) : new Set();
   for (const [index, node] of graph.nodes.entries()) {
     model.layer = node.name;
-    if (node.op === 'parameter') values.push(parameterOf(node.name));
-    else values.push(unwritten.has(index) ? '' : lower(model, graph, node, values, target));
+    if (unwritten.has(index) || blocked?.lower(index)) continue;
+    values.setPlain(index, standard(node, valueAt));
   }
-  return values;
+  return valueAt;
 }
 
 /** All gradients as one vector in canonical order, or one after the other for each example, clipped where the graph says so. */
@@ -119,10 +146,10 @@ export function lowerJoinedGradient(
   model: OnnxModel,
   graph: Graph,
   gradients: readonly ParameterGradient[],
-  values: readonly string[],
+  valueAt: (index: number) => string,
 ): string {
   const { examples, clipNorm } = graph.perExample ?? { examples: 1, clipNorm: null };
-  const rows = gradients.map(({ node }) => model.reshape(values[node] ?? '', [examples, -1]));
+  const rows = gradients.map(({ node }) => model.reshape(valueAt(node), [examples, -1]));
   const joined = model.node('Concat', rows, { axis: 1 });
   return model.reshape(clipNorm === null ? joined : lowerClip(model, joined, clipNorm), [-1]);
 }
@@ -131,11 +158,10 @@ function lower(
   model: OnnxModel,
   graph: Graph,
   node: GraphNode,
-  values: readonly string[],
+  at: (index: number) => string,
   target: OnnxTarget,
 ): string {
   const portability = { portable: target === 'portable' };
-  const at = (index: number): string => values[index] ?? '';
   const shapeAt = (index: number): readonly number[] => nodeAt(graph.nodes, index).shape;
   switch (node.op) {
     case 'input':

@@ -1,0 +1,255 @@
+import type { BlockedValues } from './blocked-values.ts';
+import type { Fusions } from './find-fusions.ts';
+import { type Graph, type GraphNode, imageShape, nodeAt, type Shape } from './graph.ts';
+import { lowerBlockedConv, lowerBlockedConvTranspose } from './lower-blocked-conv.ts';
+import {
+  lowerBlockedChannelSum,
+  lowerBlockedGroupNorm,
+  lowerBlockedGroupNormInputGradient,
+  lowerBlockedGroupNormScaleGradient,
+} from './lower-blocked-norm.ts';
+import {
+  lowerBlockedBilinear,
+  lowerBlockedMaxPoolGradient,
+  lowerBlockedPool,
+  lowerBlockedUpsample,
+} from './lower-blocked-pool.ts';
+import { lowerBlockedConvWeightGradient } from './lower-blocked-weight-gradient.ts';
+import type { OnnxModel } from './onnx-model.ts';
+
+type Convolution = Extract<GraphNode, { op: 'conv' | 'convTranspose' }>;
+
+function isConvolution(node: GraphNode): node is Convolution {
+  return node.op === 'conv' || node.op === 'convTranspose';
+}
+
+/** What the runtime has on blocked images: two axes, one group, neighbouring taps. */
+function isPlain({
+  shape,
+  dilation,
+  groups,
+}: Convolution | Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
+  return shape.length === 4 && dilation === 1 && groups === 1;
+}
+
+/**
+ * Lowers nodes to onnxruntime's operators on blocked images where that is possible.
+ *
+ * Convolutions make their result blocked; everything else stays in the layout that it gets. What returns false is left to
+ * the standard lowering, which reads plain values.
+ */
+export class BlockedLowering {
+  readonly #model: OnnxModel;
+  readonly #graph: Graph;
+  readonly #values: BlockedValues;
+  readonly #fusions: Fusions;
+  readonly #standard: (node: GraphNode, at: (index: number) => string) => string;
+  /** Convolutions that are executed with the `add` that reads them. */
+  readonly #waiting = new Set<number>();
+  /** Results that have gone through their `relu` already. */
+  readonly #rectified = new Set<number>();
+
+  constructor(
+    components: { model: OnnxModel; graph: Graph; values: BlockedValues; fusions: Fusions },
+    standard: (node: GraphNode, at: (index: number) => string) => string,
+  ) {
+    this.#model = components.model;
+    this.#graph = components.graph;
+    this.#values = components.values;
+    this.#fusions = components.fusions;
+    this.#standard = standard;
+  }
+
+  /** Lowers the node at `index` and keeps its result; false, and nothing is done, where blocks do not help. */
+  lower(index: number): boolean {
+    const node = nodeAt(this.#graph.nodes, index);
+    switch (node.op) {
+      case 'conv':
+      case 'convTranspose':
+        return this.#convolution(index, node);
+      case 'convWeightGradient':
+        return this.#weightGradient(index, node);
+      case 'add':
+        return this.#sum(index) || this.#perValue(index, node);
+      case 'relu':
+        return this.#relu(index, node.inputs[0]) || this.#perValue(index, node);
+      case 'mul':
+      case 'scale':
+      case 'sigmoid':
+      case 'silu':
+      case 'reluGradient':
+      case 'sigmoidGradient':
+      case 'siluGradient':
+      case 'concat':
+      case 'leakyRelu':
+      case 'leakyReluGradient':
+      case 'slice':
+        return this.#perValue(index, node);
+      case 'sum':
+      case 'mean': {
+        if (!this.#values.isBlocked(node.inputs[0])) return false;
+        this.#values.setPlain(index, this.#standard(node, this.#blocked));
+        return true;
+      }
+      default:
+        return this.#image(index, node);
+    }
+  }
+
+  readonly #shape = (index: number): Shape => nodeAt(this.#graph.nodes, index).shape;
+  readonly #blocked = (index: number): string => this.#values.blocked(index, this.#shape(index));
+
+  /** Operators that treat all values, or all whole blocks of channels, alike. */
+  #perValue(index: number, node: GraphNode): boolean {
+    const inputs: readonly (number | undefined)[] = node.inputs;
+    const given = inputs.filter((input) => input !== undefined);
+    const fits = [index, ...given].every((input) => this.#values.fits(this.#shape(input)));
+    if (!fits || !given.some((input) => this.#values.isBlocked(input))) return false;
+    if (node.op === 'slice' && (node.axis !== 1 || node.from % this.#values.block !== 0))
+      return false;
+    this.#values.setBlocked(index, this.#standard(node, this.#blocked), node.shape);
+    return true;
+  }
+
+  #relu(index: number, x: number): boolean {
+    if (!this.#rectified.has(x)) return false;
+    this.#values.setBlocked(index, this.#blocked(x), this.#shape(x));
+    return true;
+  }
+
+  #sum(index: number): boolean {
+    const sum = this.#fusions.sums.get(index);
+    if (sum === undefined || !this.#waiting.has(sum.convolution)) return false;
+    const convolution = nodeAt(this.#graph.nodes, sum.convolution);
+    if (!isConvolution(convolution)) return false;
+    const name = this.#emitConvolution(convolution, { sum: this.#blocked(sum.other) });
+    this.#values.setBlocked(index, name, convolution.shape);
+    return true;
+  }
+
+  #convolution(index: number, node: Convolution): boolean {
+    if (!isPlain(node)) return false;
+    const { block } = this.#values;
+    const [x] = node.inputs;
+    const read = imageShape(this.#shape(x), node.name)[1];
+    if (read % block !== 0 && read > block) return false;
+    if (node.op === 'convTranspose' && node.stride !== 1) return false;
+    if (!this.#values.fits(node.shape)) {
+      // Filling the last block with zeros pays only where the image is blocked anyway.
+      if (node.op !== 'conv' || !this.#values.isBlocked(x)) return false;
+      this.#values.setBlocked(index, this.#emitConvolution(node), node.shape);
+      return true;
+    }
+    if (this.#fusions.added.has(index)) {
+      this.#waiting.add(index);
+      return true;
+    }
+    const relu = this.#rectify(index);
+    this.#values.setBlocked(index, this.#emitConvolution(node, { relu }), node.shape);
+    return true;
+  }
+
+  #emitConvolution(node: Convolution, extras: { sum?: string; relu?: boolean } = {}): string {
+    const { block } = this.#values;
+    const [x, w] = node.inputs;
+    const inputs = [this.#anyLayout(x), this.#values.plain(w)] as const;
+    const shapes = { w: this.#shape(w), block };
+    if (node.op === 'convTranspose') {
+      return lowerBlockedConvTranspose(this.#model, inputs, shapes, node, extras.sum);
+    }
+    const b = node.inputs[2];
+    const bias = b === undefined ? undefined : this.#values.plain(b);
+    return lowerBlockedConv(this.#model, inputs, shapes, node, { bias, ...extras });
+  }
+
+  /** Blocked, or plain where the channels fill no block. */
+  #anyLayout(index: number): string {
+    return this.#values.fits(this.#shape(index)) ? this.#blocked(index) : this.#values.plain(index);
+  }
+
+  /** Whether the result at `index` is to go through its `relu` at once; the `relu` then has nothing left to do. */
+  #rectify(index: number): boolean {
+    if (!this.#fusions.rectified.has(index)) return false;
+    this.#rectified.add(index);
+    return true;
+  }
+
+  #weightGradient(index: number, node: Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
+    if (!isPlain(node) || node.examples !== null) return false;
+    const { block } = this.#values;
+    const [x, dy] = node.inputs;
+    const usable = [x, dy].every((input) => {
+      const [, channels = 0] = this.#shape(input);
+      return channels % block === 0 || channels < block;
+    });
+    if (!usable || ![x, dy].some((input) => this.#values.isBlocked(input))) return false;
+    const image = (input: number): { name: string; shape: Shape } => ({
+      name: this.#anyLayout(input),
+      shape: this.#shape(input),
+    });
+    const shapes = { w: node.shape, block };
+    const name = lowerBlockedConvWeightGradient(this.#model, image(x), image(dy), shapes, node);
+    if (name === undefined) return false;
+    this.#values.setPlain(index, name);
+    return true;
+  }
+
+  /** Operators with a lowering of their own for images that are blocked already. */
+  #image(index: number, node: GraphNode): boolean {
+    const inputs: readonly (number | undefined)[] = node.inputs;
+    if (!inputs.some((input) => input !== undefined && this.#values.isBlocked(input))) return false;
+    const model = this.#model;
+    const values = this.#values;
+    const block = values.block;
+    const at = this.#blocked;
+    const finish = (name: string): true => {
+      values.setBlocked(index, name, node.shape);
+      return true;
+    };
+    const finishPlain = (name: string): true => {
+      values.setPlain(index, name);
+      return true;
+    };
+    switch (node.op) {
+      case 'groupNorm': {
+        const [x, scale, shift] = node.inputs;
+        const relu = this.#rectify(index);
+        const inputs = [at(x), values.plain(scale), values.plain(shift)] as const;
+        return finish(lowerBlockedGroupNorm(model, inputs, { x: node.shape, block }, node, relu));
+      }
+      case 'groupNormInputGradient': {
+        const [x, scale, dy] = node.inputs;
+        const inputs = [at(x), values.plain(scale), at(dy)] as const;
+        const shapes = { x: node.shape, block };
+        return finish(lowerBlockedGroupNormInputGradient(model, inputs, shapes, node));
+      }
+      case 'groupNormScaleGradient': {
+        const [x, dy] = node.inputs;
+        const shapes = { x: this.#shape(x), block };
+        return finishPlain(
+          lowerBlockedGroupNormScaleGradient(model, [at(x), at(dy)], shapes, node),
+        );
+      }
+      case 'channelSum': {
+        const [x] = node.inputs;
+        return finishPlain(
+          lowerBlockedChannelSum(model, at(x), { x: this.#shape(x), block }, node),
+        );
+      }
+      case 'maxPool':
+        return finish(lowerBlockedPool(model, 'MaxPool', at(node.inputs[0]), node.size));
+      case 'avgPool':
+        return finish(lowerBlockedPool(model, 'AveragePool', at(node.inputs[0]), node.size));
+      case 'maxPoolGradient': {
+        const [x, dy] = node.inputs;
+        return finish(lowerBlockedMaxPoolGradient(model, [at(x), at(dy)], node.size));
+      }
+      case 'upsample':
+        return finish(lowerBlockedUpsample(model, at(node.inputs[0]), node.factor));
+      case 'upsampleBilinear2d':
+        return finish(lowerBlockedBilinear(model, at(node.inputs[0])));
+      default:
+        return false;
+    }
+  }
+}
