@@ -4,6 +4,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import { createFeedCheck, createProgram, type Program } from './engine.ts';
 import { exposeDropout } from './expose-dropout.ts';
 import { type Graph, nodeAt } from './graph.ts';
+import { type Int8Precision, int8Precision } from './int8-probe.ts';
 import type { OnnxProvider } from './onnx-engine.ts';
 import { quantizedTensors, quantizeModel } from './onnx-quantize.ts';
 import { measureRanges } from './onnx-ranges.ts';
@@ -45,7 +46,7 @@ export async function createOnnxReader(
   for (const sample of int8 ?? []) check(sample, weights);
   const data: ReadingWorkerData = {
     model: isWhole ? await quantized(exact, inputs, int8.map(exposed.withMasks)) : exact,
-    session: sessionOptions(provider, threads, isWhole),
+    session: sessionOptions(provider, threads, isWhole ? await int8Precision() : null),
     inputs,
     outputs: graph.outputs.map(({ name, node }) => ({ ...named(graph, node), name })),
   };
@@ -78,7 +79,7 @@ function named(graph: Graph, index: number): NamedShape {
 function sessionOptions(
   provider: OnnxProvider,
   threads: number,
-  isWhole: boolean,
+  int8: Int8Precision | null,
 ): InferenceSession.SessionOptions {
   return {
     executionProviders: [provider],
@@ -86,13 +87,14 @@ function sessionOptions(
     interOpNumThreads: 1,
     executionMode: 'sequential',
     // With constant weights the layout changes of 'all' pay: convolutions on blocks of channels. Those of whole numbers have a layout of their own.
-    graphOptimizationLevel: isWhole ? 'extended' : 'all',
+    graphOptimizationLevel: int8 === null ? 'all' : 'extended',
     logSeverityLevel: 4,
     extra: {
       session: {
         disable_cpu_ep_fallback: provider === 'cpu' ? '0' : '1',
         // Threads that wait must sleep: the core is wanted by whoever prepares the next batch.
         intra_op: { allow_spinning: '0' },
+        ...(int8 !== null && { x64quantprecision: int8 }),
       },
     },
   };

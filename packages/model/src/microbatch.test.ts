@@ -182,7 +182,7 @@ async function learnWithin(roomMiB: number): Promise<Seen> {
 test.runIf(process.platform === 'linux')(
   'a process that really runs out of memory learns the same with fewer samples at once',
   async () => {
-    const [free, held] = [await learnWithin(0), await learnWithin(300)];
+    const [free, held] = [await learnWithin(0), await learnWithin(100)];
     expect(free.told).toEqual([]);
     expect(held.told).toEqual([{ work: 'learning', samples: expect.any(Number), of: 24 }]);
     expect(held.told[0]?.samples).toBeLessThan(24);
