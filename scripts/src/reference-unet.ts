@@ -1,4 +1,10 @@
-import { createGraph, type Graph, type GraphBuilder, type Value } from '@consilium/compute';
+import {
+  createGraph,
+  type DiceOver,
+  type Graph,
+  type GraphBuilder,
+  type Value,
+} from '@consilium/compute';
 
 /** A U-Net's size; with widths 16, 32, 64, 128 and 8 groups it has 487,713 parameters. */
 export interface ReferenceUNet {
@@ -7,6 +13,8 @@ export interface ReferenceUNet {
   readonly size: number;
   readonly widths: readonly number[];
   readonly groups: number;
+  /** What the soft Dice sums over. @default 'batch' */
+  readonly over?: DiceOver;
 }
 
 /**
@@ -18,8 +26,12 @@ export function referenceUNet(network: ReferenceUNet): Graph {
   const image = g.input('image', [network.batch, 1, network.size, network.size]);
   const target = g.input('target', image.shape);
   const logits = buildLogits(g, image, network);
+  const { over = 'batch' } = network;
   g.output('probability', g.sigmoid(logits));
-  g.output('loss', g.add(g.bceWithLogits(logits, target), g.softDiceLoss(logits, target)));
+  g.output(
+    'loss',
+    g.add(g.bceWithLogits(logits, target), g.softDiceLoss(logits, target, { over })),
+  );
   return g.build();
 }
 
