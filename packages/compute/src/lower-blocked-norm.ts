@@ -1,5 +1,6 @@
-import { imageShape, type NormGeometry, type Shape, type Summed } from './graph.ts';
-import { lowerBlockedAffine } from './lower-blocked-conv.ts';
+import { blockedDomain } from './blocked-values.ts';
+import { imageShape, type NormGeometry, type Shape, type Summed, sizeOf } from './graph.ts';
+import { blockedConv, lowerBlockedAffine } from './lower-blocked-conv.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { sumSamples } from './sum-samples.ts';
 
@@ -76,7 +77,7 @@ export function lowerBlockedChannelSum(
   { examples }: Summed,
 ): string {
   const [n, channels] = imageShape(shapes.x, 'channelSum');
-  return sumSamples(model, overPixels(model, 'ReduceSum', x, shapes), [n, channels], examples);
+  return sumSamples(model, sumPixels(model, x, shapes), [n, channels], examples);
 }
 
 /** c, blocked as x is, and r [N, G, 1]. */
@@ -88,19 +89,21 @@ function statistics(
 ): { centred: string; inverseDeviation: string } {
   const [n, channels] = imageShape(shapes.x, 'groupNorm');
   const perGroup = channels / groups;
-  const groupMean = (values: string): string =>
-    model.node(
-      'ReduceMean',
-      [model.reshape(overPixels(model, 'ReduceMean', values, shapes), [n, groups, perGroup])],
-      { axes: [2], keepdims: 1 },
-    );
+  const share = model.float(1 / sizeOf(shapes.x.slice(2)));
+  const groupMean = (sums: string): string => {
+    const means = model.reshape(model.node('Mul', [sums, share]), [n, groups, perGroup]);
+    return model.node('ReduceMean', [means], { axes: [2], keepdims: 1 });
+  };
   const offset = model.reshape(
-    model.node('Expand', [model.node('Neg', [groupMean(x)]), model.ints([n, groups, perGroup])]),
+    model.node('Expand', [
+      model.node('Neg', [groupMean(sumPixels(model, x, shapes))]),
+      model.ints([n, groups, perGroup]),
+    ]),
     [n * channels],
   );
   const ones = model.floats(new Float32Array(n * channels).fill(1));
   const centred = lowerBlockedAffine(model, x, shapes.x, ones, { offset });
-  const variance = groupMean(model.node('Mul', [centred, centred]));
+  const variance = groupMean(sumProducts(model, centred, centred, shapes));
   const raised = model.node('Add', [variance, model.float(epsilon)]);
   return {
     centred,
@@ -118,32 +121,57 @@ function normSums(
 ): { sums: string; products: string } {
   const [n, channels] = imageShape(shapes.x, 'groupNorm');
   const perGroup = [n, geometry.groups, channels / geometry.groups];
-  const sums = model.reshape(overPixels(model, 'ReduceSum', dy, shapes), perGroup);
+  const sums = model.reshape(sumPixels(model, dy, shapes), perGroup);
   const { centred, inverseDeviation } = statistics(model, x, shapes, geometry);
-  const dots = overPixels(model, 'ReduceSum', model.node('Mul', [dy, centred]), shapes);
+  const dots = sumProducts(model, dy, centred, shapes);
   const raw = model.reshape(dots, perGroup);
   return { sums, products: model.node('Mul', [inverseDeviation, raw]) };
 }
 
-/** The sum or mean over every channel of every sample, [N, C]. */
-function overPixels(
-  model: OnnxModel,
-  op: 'ReduceSum' | 'ReduceMean',
-  x: string,
-  shapes: { x: Shape; block: number },
-): string {
-  const [n, channels, height, width] = imageShape(shapes.x, 'groupNorm');
-  const { block } = shapes;
-  const blocks = (n * channels) / block;
-  // Rows first: the runtime adds one pixel after the other, and errors grow with the length of such a chain.
-  const rows = reduce(model, op, model.reshape(x, [blocks * height, width, block]));
-  const all = reduce(model, op, model.reshape(rows, [blocks, height, block]));
-  return model.reshape(all, [n, channels]);
+/** The sum over every channel of every sample, [N, C]. */
+function sumPixels(model: OnnxModel, x: string, shapes: { x: Shape; block: number }): string {
+  const { planes, rows, width } = stripsOf(shapes.x);
+  const strips = model.reshape(x, [1, planes, rows, width]);
+  const means = model.node(`${blockedDomain}.GlobalAveragePool`, [strips]);
+  return overStrips(model, model.node('Mul', [means, model.float(rows * width)]), shapes);
 }
 
-// The mean takes its axes as an attribute, the sum as an input.
-function reduce(model: OnnxModel, op: 'ReduceSum' | 'ReduceMean', x: string): string {
-  return op === 'ReduceMean'
-    ? model.node(op, [x], { axes: [1], keepdims: 0 })
-    : model.node(op, [x, model.ints([1])], { keepdims: 0 });
+/**
+ * Σ a·b over every channel of every sample, [N, C]: a depthwise convolution of one image by the other, which has one place for each channel and
+ * writes no product to memory.
+ */
+function sumProducts(
+  model: OnnxModel,
+  a: string,
+  b: string,
+  shapes: { x: Shape; block: number },
+): string {
+  const { planes, rows, width } = stripsOf(shapes.x);
+  const products = blockedConv(
+    model,
+    [model.reshape(a, [1, planes, rows, width]), model.reshape(b, [planes, 1, rows, width])],
+    { kernel_shape: [rows, width], group: planes },
+  );
+  return overStrips(model, products, shapes);
+}
+
+// The runtime adds one pixel after the other, and errors grow with the length of such a chain.
+const longestChain = 256;
+
+/** An image's channels, each cut into strips of so many rows, as planes of their own. */
+function stripsOf(shape: Shape): { planes: number; rows: number; width: number } {
+  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
+  let rows = height;
+  while (rows * width > longestChain && rows % 2 === 0) rows /= 2;
+  return { planes: (n * channels * height) / rows, rows, width };
+}
+
+/** Values for every strip, summed: [N, C]. */
+function overStrips(model: OnnxModel, x: string, shapes: { x: Shape; block: number }): string {
+  const [n, channels, height] = imageShape(shapes.x, 'groupNorm');
+  const { rows } = stripsOf(shapes.x);
+  const { block } = shapes;
+  const parts = model.reshape(x, [(n * channels) / block, height / rows, block]);
+  const sums = model.node('ReduceSum', [parts, model.ints([1])], { keepdims: 0 });
+  return model.reshape(sums, [n, channels]);
 }

@@ -2,6 +2,7 @@ import type { BlockedValues } from './blocked-values.ts';
 import type { Fusions } from './find-fusions.ts';
 import { type Graph, type GraphNode, imageShape, nodeAt, type Shape } from './graph.ts';
 import { lowerBlockedConv, lowerBlockedConvTranspose } from './lower-blocked-conv.ts';
+import { lowerBlockedEnlargedConv } from './lower-blocked-enlarged.ts';
 import {
   lowerBlockedChannelSum,
   lowerBlockedGroupNorm,
@@ -46,6 +47,8 @@ export class BlockedLowering {
   readonly #standard: (node: GraphNode, at: (index: number) => string) => string;
   /** Convolutions that are executed with the `add` that reads them. */
   readonly #waiting = new Set<number>();
+  /** Enlarged images that are never made: for the convolution that reads one, the small image is enough. */
+  readonly #unmade = new Set<number>();
   /** Results that have gone through their `relu` already. */
   readonly #rectified = new Set<number>();
 
@@ -128,6 +131,7 @@ export class BlockedLowering {
   }
 
   #convolution(index: number, node: Convolution): boolean {
+    if (this.#enlarged(index, node)) return true;
     if (!isPlain(node)) return false;
     const { block } = this.#values;
     const [x] = node.inputs;
@@ -146,6 +150,29 @@ export class BlockedLowering {
     }
     const relu = this.#rectify(index);
     this.#values.setBlocked(index, this.#emitConvolution(node, { relu }), node.shape);
+    return true;
+  }
+
+  #enlarged(index: number, node: Convolution): boolean {
+    const large = this.#fusions.enlarged.get(index);
+    if (large === undefined || !this.#unmade.has(large)) return false;
+    const [, w, b] = node.inputs;
+    const [small] = nodeAt(this.#graph.nodes, large).inputs;
+    if (small === undefined) return false;
+    const bias = b === undefined ? undefined : this.#values.plain(b);
+    const inputs = [this.#blocked(small), this.#values.plain(w), bias] as const;
+    const shapes = { x: this.#shape(small), w: this.#shape(w), block: this.#values.block };
+    const name = lowerBlockedEnlargedConv(this.#model, inputs, shapes);
+    this.#values.setBlocked(index, name, node.shape);
+    return true;
+  }
+
+  /** Leaves an enlarged image out where its one reader, a convolution to whole blocks, can do without. */
+  #leaveOut(index: number, x: number): boolean {
+    const reader = [...this.#fusions.enlarged].find(([, large]) => large === index)?.[0];
+    if (reader === undefined || !this.#values.isBlocked(x)) return false;
+    if (!this.#values.fits(this.#shape(reader))) return false;
+    this.#unmade.add(index);
     return true;
   }
 
@@ -245,6 +272,7 @@ export class BlockedLowering {
         return finish(lowerBlockedMaxPoolGradient(model, [at(x), at(dy)], node.size));
       }
       case 'upsample':
+        if (this.#leaveOut(index, node.inputs[0])) return true;
         return finish(lowerBlockedUpsample(model, at(node.inputs[0]), node.factor));
       case 'upsampleBilinear2d':
         return finish(lowerBlockedBilinear(model, at(node.inputs[0])));
