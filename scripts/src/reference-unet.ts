@@ -19,7 +19,7 @@ export interface ReferenceUNet {
 
 /**
  * The network that engines are timed on: two 3×3 convolutions with group norm and ReLU a level, max pooling down, nearest
- * upsampling and skip connections up, a 1×1 head; loss BCE + soft Dice. `bench-train-torch.py` is the same in PyTorch.
+ * upsampling and skip connections up, a 1×1 head; loss BCE + soft Dice. `reference-unet-torch.py` is the same in PyTorch.
  */
 export function referenceUNet(network: ReferenceUNet): Graph {
   const g = createGraph();
