@@ -1,6 +1,7 @@
 import type { BlockedValues } from './blocked-values.ts';
 import type { Fusions } from './find-fusions.ts';
-import { type Graph, type GraphNode, imageShape, nodeAt, type Shape } from './graph.ts';
+import { type Graph, type GraphNode, gridShape, nodeAt, type Shape } from './graph.ts';
+import { planesOf } from './image-planes.ts';
 import { lowerBlockedConv, lowerBlockedConvTranspose } from './lower-blocked-conv.ts';
 import {
   lowerBlockedChannelSum,
@@ -15,21 +16,15 @@ import {
   lowerBlockedUpsample,
 } from './lower-blocked-pool.ts';
 import { lowerBlockedConvWeightGradient } from './lower-blocked-weight-gradient.ts';
+import { isDeepGeometry, lowerDeepConv, lowerDeepConvTranspose } from './lower-deep-conv.ts';
+import { lowerDeepConvWeightGradient } from './lower-deep-weight-gradient.ts';
 import type { OnnxModel } from './onnx-model.ts';
 
 type Convolution = Extract<GraphNode, { op: 'conv' | 'convTranspose' }>;
+type WeightGradient = Extract<GraphNode, { op: 'convWeightGradient' }>;
 
 function isConvolution(node: GraphNode): node is Convolution {
   return node.op === 'conv' || node.op === 'convTranspose';
-}
-
-/** What the runtime has on blocked images: two axes, one group, neighbouring taps. */
-function isPlain({
-  shape,
-  dilation,
-  groups,
-}: Convolution | Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
-  return shape.length === 4 && dilation === 1 && groups === 1;
 }
 
 /**
@@ -128,10 +123,10 @@ export class BlockedLowering {
   }
 
   #convolution(index: number, node: Convolution): boolean {
-    if (!isPlain(node)) return false;
+    const [x, w] = node.inputs;
+    if (!this.#hasKernel(node, this.#shape(w))) return false;
     const { block } = this.#values;
-    const [x] = node.inputs;
-    const read = imageShape(this.#shape(x), node.name)[1];
+    const read = gridShape(this.#shape(x), node.name)[1];
     if (read % block !== 0 && read > block) return false;
     if (node.op === 'convTranspose' && node.stride !== 1) return false;
     if (!this.#values.fits(node.shape)) {
@@ -153,18 +148,32 @@ export class BlockedLowering {
     const { block } = this.#values;
     const [x, w] = node.inputs;
     const inputs = [this.#anyLayout(x), this.#values.plain(w)] as const;
-    const shapes = { w: this.#shape(w), block };
+    const shapes = { w: this.#shape(w), planes: planesOf(node.shape, node.name), block };
+    const isDeep = node.shape.length === 5;
     if (node.op === 'convTranspose') {
+      if (isDeep) return lowerDeepConvTranspose(this.#model, inputs, shapes, node, extras.sum);
       return lowerBlockedConvTranspose(this.#model, inputs, shapes, node, extras.sum);
     }
     const b = node.inputs[2];
     const bias = b === undefined ? undefined : this.#values.plain(b);
-    return lowerBlockedConv(this.#model, inputs, shapes, node, { bias, ...extras });
+    const lowerConv = isDeep ? lowerDeepConv : lowerBlockedConv;
+    return lowerConv(this.#model, inputs, shapes, node, { bias, ...extras });
   }
 
-  /** Blocked, or plain where the channels fill no block. */
+  /** Whether the runtime has, on blocked images, what the node needs for kernels of shape `w`. */
+  #hasKernel(node: Convolution | WeightGradient, w: Shape): boolean {
+    const [, , kernel] = gridShape(w, node.name);
+    if (kernel.length === 2) return node.dilation === 1 && node.groups === 1;
+    const [size = 1] = kernel;
+    // See lowerDeepConv.
+    const biased = node.op === 'conv' && node.inputs[2] !== undefined;
+    return isDeepGeometry(node) && !(biased && 2 * node.padding >= size);
+  }
+
+  /** Blocked, or plain where the channels fill no block; plane by plane. */
   #anyLayout(index: number): string {
-    return this.#values.fits(this.#shape(index)) ? this.#blocked(index) : this.#values.plain(index);
+    const shape = this.#shape(index);
+    return this.#values.fits(shape) ? this.#blocked(index) : this.#values.plainPlanes(index, shape);
   }
 
   /** Whether the result at `index` is to go through its `relu` at once; the `relu` then has nothing left to do. */
@@ -174,8 +183,8 @@ export class BlockedLowering {
     return true;
   }
 
-  #weightGradient(index: number, node: Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
-    if (!isPlain(node) || node.examples !== null) return false;
+  #weightGradient(index: number, node: WeightGradient): boolean {
+    if (node.examples !== null || !this.#hasKernel(node, node.shape)) return false;
     const { block } = this.#values;
     const [x, dy] = node.inputs;
     const usable = [x, dy].every((input) => {
@@ -188,7 +197,9 @@ export class BlockedLowering {
       shape: this.#shape(input),
     });
     const shapes = { w: node.shape, block };
-    const name = lowerBlockedConvWeightGradient(this.#model, image(x), image(dy), shapes, node);
+    const lowerGradient =
+      node.shape.length === 5 ? lowerDeepConvWeightGradient : lowerBlockedConvWeightGradient;
+    const name = lowerGradient(this.#model, image(x), image(dy), shapes, node);
     if (name === undefined) return false;
     this.#values.setPlain(index, name);
     return true;
@@ -237,15 +248,23 @@ export class BlockedLowering {
         );
       }
       case 'maxPool':
-        return finish(lowerBlockedPool(model, 'MaxPool', at(node.inputs[0]), node.size));
-      case 'avgPool':
-        return finish(lowerBlockedPool(model, 'AveragePool', at(node.inputs[0]), node.size));
+      case 'avgPool': {
+        const [x] = node.inputs;
+        const op = node.op === 'maxPool' ? 'MaxPool' : 'AveragePool';
+        return finish(
+          lowerBlockedPool(model, op, at(x), { shape: this.#shape(x), block }, node.size),
+        );
+      }
       case 'maxPoolGradient': {
         const [x, dy] = node.inputs;
-        return finish(lowerBlockedMaxPoolGradient(model, [at(x), at(dy)], node.size));
+        const blocked = { shape: node.shape, block };
+        return finish(lowerBlockedMaxPoolGradient(model, [at(x), at(dy)], blocked, node.size));
       }
-      case 'upsample':
-        return finish(lowerBlockedUpsample(model, at(node.inputs[0]), node.factor));
+      case 'upsample': {
+        const [x] = node.inputs;
+        const blocked = { shape: this.#shape(x), block };
+        return finish(lowerBlockedUpsample(model, at(x), blocked, node.factor));
+      }
       case 'upsampleBilinear2d':
         return finish(lowerBlockedBilinear(model, at(node.inputs[0])));
       default:
