@@ -18,6 +18,7 @@ export class BlockedValues {
   readonly #model: OnnxModel;
   readonly #plain = new Map<number, string>();
   readonly #blocked = new Map<number, { name: string; shape: Shape }>();
+  readonly #uniform = new Map<number, { name: string; shape: Shape }>();
 
   constructor(model: OnnxModel, block: number) {
     this.#model = model;
@@ -37,6 +38,16 @@ export class BlockedValues {
     this.#blocked.set(index, { name, shape });
   }
 
+  /** Sets a result that is the scalar `name` everywhere. */
+  setUniform(index: number, name: string, shape: Shape): void {
+    this.#uniform.set(index, { name, shape });
+  }
+
+  /** The scalar that the result is everywhere, if it is known to be so. */
+  uniform(index: number): string | undefined {
+    return this.#uniform.get(index)?.name;
+  }
+
   isBlocked(index: number): boolean {
     return this.#blocked.has(index);
   }
@@ -44,9 +55,7 @@ export class BlockedValues {
   plain(index: number): string {
     const known = this.#plain.get(index);
     if (known !== undefined) return known;
-    const blocked = this.#blocked.get(index);
-    if (blocked === undefined) return '';
-    const name = this.#reorderOutput(blocked.name, blocked.shape);
+    const name = this.#makePlain(index);
     this.#plain.set(index, name);
     return name;
   }
@@ -55,7 +64,11 @@ export class BlockedValues {
   blocked(index: number, shape: Shape): string {
     const known = this.#blocked.get(index);
     if (known !== undefined) return known.name;
-    const name = this.#reorderInput(this.plain(index), shape);
+    const uniform = this.uniform(index);
+    const name =
+      uniform === undefined
+        ? this.#reorderInput(this.plain(index), shape)
+        : this.#expand(uniform, flatShape(planesOf(shape, 'uniform')));
     this.setBlocked(index, name, shape);
     return name;
   }
@@ -68,6 +81,17 @@ export class BlockedValues {
     const { samples, channels, depth, height, width } = planes;
     const lead = [samples, channels, depth];
     return this.#model.reshape(this.#exchange(plain, lead, height * width), flatShape(planes));
+  }
+
+  #makePlain(index: number): string {
+    const uniform = this.#uniform.get(index);
+    if (uniform !== undefined) return this.#expand(uniform.name, uniform.shape);
+    const blocked = this.#blocked.get(index);
+    return blocked === undefined ? '' : this.#reorderOutput(blocked.name, blocked.shape);
+  }
+
+  #expand(scalar: string, shape: Shape): string {
+    return this.#model.node('Expand', [scalar, this.#model.ints(shape)]);
   }
 
   #reorderOutput(blocked: string, shape: Shape): string {

@@ -80,6 +80,12 @@ export class BlockedLowering {
       case 'leakyReluGradient':
       case 'slice':
         return this.#perValue(index, node);
+      case 'constant':
+        this.#values.setUniform(index, this.#model.float(node.value), node.shape);
+        return true;
+      case 'fill':
+        this.#values.setUniform(index, this.#values.plain(node.inputs[0]), node.shape);
+        return true;
       case 'sum':
       case 'mean': {
         if (!this.#values.isBlocked(node.inputs[0])) return false;
@@ -102,7 +108,11 @@ export class BlockedLowering {
     if (!fits || !given.some((input) => this.#values.isBlocked(input))) return false;
     if (node.op === 'slice' && (node.axis !== 1 || node.from % this.#values.block !== 0))
       return false;
-    this.#values.setBlocked(index, this.#standard(node, this.#blocked), node.shape);
+    // A scalar is not spread over the image first.
+    const spreads = node.op === 'add' || node.op === 'mul';
+    const at = (input: number): string =>
+      (spreads ? this.#values.uniform(input) : undefined) ?? this.#blocked(input);
+    this.#values.setBlocked(index, this.#standard(node, at), node.shape);
     return true;
   }
 
