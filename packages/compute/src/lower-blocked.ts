@@ -218,7 +218,10 @@ export class BlockedLowering {
   /** Operators with a lowering of their own for images that are blocked already. */
   #image(index: number, node: GraphNode): boolean {
     const inputs: readonly (number | undefined)[] = node.inputs;
-    if (!inputs.some((input) => input !== undefined && this.#values.isBlocked(input))) return false;
+    // Not what a convolution to fewer channels has filled with zeros.
+    const isImage = (input: number | undefined): boolean =>
+      input !== undefined && this.#values.isBlocked(input) && this.#values.fits(this.#shape(input));
+    if (!inputs.some(isImage)) return false;
     const model = this.#model;
     const values = this.#values;
     const block = values.block;

@@ -147,6 +147,13 @@ const cases: OperatorCase[] = [
     name: 'a convolution of single pixels to fewer channels than a block',
     build: (g, p) => g.conv3d(deepImage(g, p, b), p([1, b, 1, 1, 1]), p([1])),
   },
+  {
+    name: 'group norm and pool of fewer channels than a block',
+    build: (g, p) => {
+      const few = g.conv3d(deepImage(g, p, b, [2, 4, 6]), p([4, b, 3, 3, 3]), p([4]));
+      return g.maxPool3d(g.relu(g.groupNorm(few, p([4]), p([4]), 2)));
+    },
+  },
   { name: 'sum', build: (g, p) => g.sum(deepImage(g, p, b)) },
   { name: 'mean', build: (g, p) => g.mean(deepImage(g, p, b)) },
   {
