@@ -123,6 +123,10 @@ const cases: OperatorCase[] = [
       return g.maxPool2d(g.relu(g.groupNorm(few, p([4]), p([4]), 2)));
     },
   },
+  {
+    name: 'mean of fewer channels than a block',
+    build: (g, p) => g.mean(g.conv2d(blockedImage(g, p, b), p([3, b, 3, 3]), p([3]))),
+  },
   { name: 'sum', build: (g, p) => g.sum(blockedImage(g, p, b)) },
   { name: 'mean', build: (g, p) => g.mean(blockedImage(g, p, b)) },
 ];

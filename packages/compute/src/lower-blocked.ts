@@ -88,7 +88,7 @@ export class BlockedLowering {
         return true;
       case 'sum':
       case 'mean': {
-        if (!this.#values.isBlocked(node.inputs[0])) return false;
+        if (!this.#isWhole(node.inputs[0])) return false;
         this.#values.setPlain(index, this.#standard(node, this.#blocked));
         return true;
       }
@@ -99,6 +99,11 @@ export class BlockedLowering {
 
   readonly #shape = (index: number): Shape => nodeAt(this.#graph.nodes, index).shape;
   readonly #blocked = (index: number): string => this.#values.blocked(index, this.#shape(index));
+
+  /** Whether the result is blocked, without the zeros that fill the last block of a convolution to fewer channels. */
+  #isWhole(index: number): boolean {
+    return this.#values.isBlocked(index) && this.#values.fits(this.#shape(index));
+  }
 
   /** Operators that treat all values, or all whole blocks of channels, alike. */
   #perValue(index: number, node: GraphNode): boolean {
@@ -218,10 +223,7 @@ export class BlockedLowering {
   /** Operators with a lowering of their own for images that are blocked already. */
   #image(index: number, node: GraphNode): boolean {
     const inputs: readonly (number | undefined)[] = node.inputs;
-    // Not what a convolution to fewer channels has filled with zeros.
-    const isImage = (input: number | undefined): boolean =>
-      input !== undefined && this.#values.isBlocked(input) && this.#values.fits(this.#shape(input));
-    if (!inputs.some(isImage)) return false;
+    if (!inputs.some((input) => input !== undefined && this.#isWhole(input))) return false;
     const model = this.#model;
     const values = this.#values;
     const block = values.block;

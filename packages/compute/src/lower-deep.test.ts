@@ -154,6 +154,10 @@ const cases: OperatorCase[] = [
       return g.maxPool3d(g.relu(g.groupNorm(few, p([4]), p([4]), 2)));
     },
   },
+  {
+    name: 'mean of fewer channels than a block',
+    build: (g, p) => g.mean(g.conv3d(deepImage(g, p, b), p([3, b, 3, 3, 3]), p([3]))),
+  },
   { name: 'sum', build: (g, p) => g.sum(deepImage(g, p, b)) },
   { name: 'mean', build: (g, p) => g.mean(deepImage(g, p, b)) },
   {
