@@ -217,7 +217,7 @@ test('a convolution of any geometry agrees with float64 on blocked images with d
     }),
     { seed: 1, numRuns: 50 },
   );
-});
+}, 120_000);
 
 // Planes of this size are cut into two strips; 9 planes then make groups that fill one block and a part of a second.
 test.each([
