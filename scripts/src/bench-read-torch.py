@@ -1,7 +1,7 @@
 """PyTorch's side of bench-read: the same network, forward only, without gradients.
 
 Reads one JSON command a line: {"batch": b, "channelsLast": c, "slices": n} reads n slices of a made-up scan, b at a time, into one volume of
-probabilities and answers {"wall": ms, "cpu": ms}. The first line it writes describes itself. The network is that of bench-train-torch.py.
+probabilities and answers {"wall": ms, "cpu": ms}. The first line it writes describes itself. The network is that of reference-unet-torch.py.
 """
 
 import importlib.util
@@ -14,8 +14,8 @@ import torch
 
 
 def load_network(widths, groups):
-    path = pathlib.Path(__file__).with_name("bench-train-torch.py")
-    spec = importlib.util.spec_from_file_location("bench_train_torch", path)
+    path = pathlib.Path(__file__).with_name("reference-unet-torch.py")
+    spec = importlib.util.spec_from_file_location("reference_unet_torch", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.UNet(widths, groups).eval()

@@ -1,4 +1,10 @@
-import { createGraph, type Graph, type GraphBuilder, type Value } from '@consilium/compute';
+import {
+  createGraph,
+  type DiceOver,
+  type Graph,
+  type GraphBuilder,
+  type Value,
+} from '@consilium/compute';
 
 /** A U-Net's size; with widths 16, 32, 64, 128 and 8 groups it has 487,713 parameters. */
 export interface ReferenceUNet {
@@ -7,19 +13,25 @@ export interface ReferenceUNet {
   readonly size: number;
   readonly widths: readonly number[];
   readonly groups: number;
+  /** What the soft Dice sums over. @default 'batch' */
+  readonly over?: DiceOver;
 }
 
 /**
  * The network that engines are timed on: two 3×3 convolutions with group norm and ReLU a level, max pooling down, nearest
- * upsampling and skip connections up, a 1×1 head; loss BCE + soft Dice. `bench-train-torch.py` is the same in PyTorch.
+ * upsampling and skip connections up, a 1×1 head; loss BCE + soft Dice. `reference-unet-torch.py` is the same in PyTorch.
  */
 export function referenceUNet(network: ReferenceUNet): Graph {
   const g = createGraph();
   const image = g.input('image', [network.batch, 1, network.size, network.size]);
   const target = g.input('target', image.shape);
   const logits = buildLogits(g, image, network);
+  const { over = 'batch' } = network;
   g.output('probability', g.sigmoid(logits));
-  g.output('loss', g.add(g.bceWithLogits(logits, target), g.softDiceLoss(logits, target)));
+  g.output(
+    'loss',
+    g.add(g.bceWithLogits(logits, target), g.softDiceLoss(logits, target, { over })),
+  );
   return g.build();
 }
 

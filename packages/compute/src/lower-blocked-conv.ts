@@ -17,7 +17,7 @@ export function lowerBlockedConv(
   model: OnnxModel,
   [x, w]: readonly [string, string],
   shapes: { w: Shape; block: number },
-  { stride, padding }: ConvGeometry,
+  { stride, padding }: Pick<ConvGeometry, 'stride' | 'padding'>,
   { bias, sum, relu = false }: BlockedConvExtras = {},
 ): string {
   const { block } = shapes;

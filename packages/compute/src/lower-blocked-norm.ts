@@ -1,6 +1,7 @@
-import type { NormGeometry, Shape, Summed } from './graph.ts';
+import { blockedDomain } from './blocked-values.ts';
+import { type NormGeometry, type Shape, type Summed, sizeOf } from './graph.ts';
 import { flatShape, planesOf } from './image-planes.ts';
-import { lowerBlockedAffine } from './lower-blocked-conv.ts';
+import { blockedConv, lowerBlockedAffine } from './lower-blocked-conv.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { sumSamples } from './sum-samples.ts';
 
@@ -73,7 +74,7 @@ export function lowerBlockedChannelSum(
   { examples }: Summed,
 ): string {
   const { samples: n, channels } = planesOf(shapes.x, 'channelSum');
-  return sumSamples(model, overPixels(model, 'ReduceSum', x, shapes), [n, channels], examples);
+  return sumSamples(model, sumPixels(model, x, shapes), [n, channels], examples);
 }
 
 /** c, blocked as x is, and r [N, G, 1]. */
@@ -85,16 +86,16 @@ function statistics(
 ): { centred: string; inverseDeviation: string } {
   const { samples: n, channels, depth } = planesOf(shapes.x, 'groupNorm');
   const perGroup = channels / groups;
-  const groupMean = (values: string): string =>
-    model.node(
-      'ReduceMean',
-      [model.reshape(overPixels(model, 'ReduceMean', values, shapes), [n, groups, perGroup])],
-      { axes: [2], keepdims: 1 },
-    );
-  const offset = toPlanes(model, model.node('Neg', [groupMean(x)]), shapes.x, groups);
+  const share = model.float(1 / sizeOf(shapes.x.slice(2)));
+  const groupMean = (sums: string): string => {
+    const means = model.reshape(model.node('Mul', [sums, share]), [n, groups, perGroup]);
+    return model.node('ReduceMean', [means], { axes: [2], keepdims: 1 });
+  };
+  const mean = groupMean(sumPixels(model, x, shapes));
+  const offset = toPlanes(model, model.node('Neg', [mean]), shapes.x, groups);
   const ones = model.floats(new Float32Array(n * depth * channels).fill(1));
   const centred = affine(model, x, shapes.x, ones, { offset });
-  const variance = groupMean(model.node('Mul', [centred, centred]));
+  const variance = groupMean(sumProducts(model, centred, centred, shapes));
   const raised = model.node('Add', [variance, model.float(epsilon)]);
   return {
     centred,
@@ -112,9 +113,9 @@ function normSums(
 ): { sums: string; products: string } {
   const { samples: n, channels } = planesOf(shapes.x, 'groupNorm');
   const perGroup = [n, geometry.groups, channels / geometry.groups];
-  const sums = model.reshape(overPixels(model, 'ReduceSum', dy, shapes), perGroup);
+  const sums = model.reshape(sumPixels(model, dy, shapes), perGroup);
   const { centred, inverseDeviation } = statistics(model, x, shapes, geometry);
-  const dots = overPixels(model, 'ReduceSum', model.node('Mul', [dy, centred]), shapes);
+  const dots = sumProducts(model, dy, centred, shapes);
   const raw = model.reshape(dots, perGroup);
   return { sums, products: model.node('Mul', [inverseDeviation, raw]) };
 }
@@ -142,26 +143,53 @@ function affine(
   return lowerBlockedAffine(model, x, flatShape(planesOf(shape, 'groupNorm')), factor, extras);
 }
 
-/** The sum or mean over every channel of every sample, [N, C]. */
-function overPixels(
-  model: OnnxModel,
-  op: 'ReduceSum' | 'ReduceMean',
-  x: string,
-  shapes: { x: Shape; block: number },
-): string {
-  const { samples: n, depth, channels, height, width } = planesOf(shapes.x, 'groupNorm');
-  const { block } = shapes;
-  const blocks = (n * depth * channels) / block;
-  // Rows first: the runtime adds one pixel after the other, and errors grow with the length of such a chain.
-  const rows = reduce(model, op, model.reshape(x, [blocks * height, width, block]));
-  const all = reduce(model, op, model.reshape(rows, [blocks, height, block]));
-  const planes = depth === 1 ? all : reduce(model, op, model.reshape(all, [n, depth, channels]));
-  return model.reshape(planes, [n, channels]);
+/** The sum over every channel of every sample, [N, C]. */
+function sumPixels(model: OnnxModel, x: string, shapes: { x: Shape; block: number }): string {
+  const { planes, rows, width } = stripsOf(shapes.x);
+  const strips = model.reshape(x, [1, planes, rows, width]);
+  const means = model.node(`${blockedDomain}.GlobalAveragePool`, [strips]);
+  return overStrips(model, model.node('Mul', [means, model.float(rows * width)]), shapes);
 }
 
-// The mean takes its axes as an attribute, the sum as an input.
-function reduce(model: OnnxModel, op: 'ReduceSum' | 'ReduceMean', x: string): string {
-  return op === 'ReduceMean'
-    ? model.node(op, [x], { axes: [1], keepdims: 0 })
-    : model.node(op, [x, model.ints([1])], { keepdims: 0 });
+/**
+ * Σ a·b over every channel of every sample, [N, C]: a depthwise convolution of one image by the other, which has one place for each channel and
+ * writes no product to memory.
+ */
+function sumProducts(
+  model: OnnxModel,
+  a: string,
+  b: string,
+  shapes: { x: Shape; block: number },
+): string {
+  const { planes, rows, width } = stripsOf(shapes.x);
+  const products = blockedConv(
+    model,
+    [model.reshape(a, [1, planes, rows, width]), model.reshape(b, [planes, 1, rows, width])],
+    { kernel_shape: [rows, width], group: planes },
+  );
+  return overStrips(model, products, shapes);
+}
+
+// The runtime adds one pixel after the other, and errors grow with the length of such a chain.
+const longestChain = 256;
+
+/** An image's channels, those of each plane by themselves, each cut into strips of so many rows, as planes of their own. */
+function stripsOf(shape: Shape): { planes: number; rows: number; width: number } {
+  const { samples: n, depth, channels, height, width } = planesOf(shape, 'groupNorm');
+  let rows = height;
+  while (rows * width > longestChain && rows % 2 === 0) rows /= 2;
+  return { planes: (n * depth * channels * height) / rows, rows, width };
+}
+
+/** Values for every strip, summed: [N, C]. */
+function overStrips(model: OnnxModel, x: string, shapes: { x: Shape; block: number }): string {
+  const { samples: n, depth, channels, height } = planesOf(shapes.x, 'groupNorm');
+  const { rows } = stripsOf(shapes.x);
+  const { block } = shapes;
+  const sum = (values: string): string =>
+    model.node('ReduceSum', [values, model.ints([1])], { keepdims: 0 });
+  const parts = model.reshape(x, [(n * depth * channels) / block, height / rows, block]);
+  const byPlane = sum(parts);
+  const summed = depth === 1 ? byPlane : sum(model.reshape(byPlane, [n, depth, channels]));
+  return model.reshape(summed, [n, channels]);
 }

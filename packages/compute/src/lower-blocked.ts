@@ -3,6 +3,7 @@ import type { Fusions } from './find-fusions.ts';
 import { type Graph, type GraphNode, gridShape, nodeAt, type Shape } from './graph.ts';
 import { planesOf } from './image-planes.ts';
 import { lowerBlockedConv, lowerBlockedConvTranspose } from './lower-blocked-conv.ts';
+import { lowerBlockedEnlargedConv } from './lower-blocked-enlarged.ts';
 import {
   lowerBlockedChannelSum,
   lowerBlockedGroupNorm,
@@ -41,6 +42,8 @@ export class BlockedLowering {
   readonly #standard: (node: GraphNode, at: (index: number) => string) => string;
   /** Convolutions that are executed with the `add` that reads them. */
   readonly #waiting = new Set<number>();
+  /** Enlarged images that are never made: for the convolution that reads one, the small image is enough. */
+  readonly #unmade = new Set<number>();
   /** Results that have gone through their `relu` already. */
   readonly #rectified = new Set<number>();
 
@@ -138,6 +141,7 @@ export class BlockedLowering {
   }
 
   #convolution(index: number, node: Convolution): boolean {
+    if (this.#enlarged(index, node)) return true;
     const [x, w] = node.inputs;
     if (!this.#hasKernel(node, this.#shape(w))) return false;
     const { block } = this.#values;
@@ -156,6 +160,29 @@ export class BlockedLowering {
     }
     const relu = this.#rectify(index);
     this.#values.setBlocked(index, this.#emitConvolution(node, { relu }), node.shape);
+    return true;
+  }
+
+  #enlarged(index: number, node: Convolution): boolean {
+    const large = this.#fusions.enlarged.get(index);
+    if (large === undefined || !this.#unmade.has(large)) return false;
+    const [, w, b] = node.inputs;
+    const [small] = nodeAt(this.#graph.nodes, large).inputs;
+    if (small === undefined) return false;
+    const bias = b === undefined ? undefined : this.#values.plain(b);
+    const inputs = [this.#blocked(small), this.#values.plain(w), bias] as const;
+    const shapes = { x: this.#shape(small), w: this.#shape(w), block: this.#values.block };
+    const name = lowerBlockedEnlargedConv(this.#model, inputs, shapes);
+    this.#values.setBlocked(index, name, node.shape);
+    return true;
+  }
+
+  /** Leaves an enlarged image out where its one reader, a convolution to whole blocks, can do without. */
+  #leaveOut(index: number, x: number): boolean {
+    const reader = [...this.#fusions.enlarged].find(([, large]) => large === index)?.[0];
+    if (reader === undefined || !this.#values.isBlocked(x)) return false;
+    if (!this.#values.fits(this.#shape(reader))) return false;
+    this.#unmade.add(index);
     return true;
   }
 
@@ -277,6 +304,7 @@ export class BlockedLowering {
       }
       case 'upsample': {
         const [x] = node.inputs;
+        if (this.#leaveOut(index, x)) return true;
         const blocked = { shape: this.#shape(x), block };
         return finish(lowerBlockedUpsample(model, at(x), blocked, node.factor));
       }

@@ -38,8 +38,8 @@ export interface PatientLearner {
 
 /**
  * Pixels that one run takes at most, unless a single patient has more. On a CPU a run costs little beside its work, and small arrays stay in its caches:
- * 16 patients of one 32² slice take 0.69 of the time together, of one 64² slice as long, of four 128² slices a tenth longer. A device of its own wants
- * large runs.
+ * together, 16 patients of one 32² slice take 0.7 of the time that they take one by one, of one 64² slice as long, of four 128² slices a fifth longer
+ * (`npm run bench:per-example`). A device of its own wants large runs.
  */
 const pixelsAtOnce = { cpu: 64 ** 2, device: 1024 ** 2 };
 const mostTogether = 16;

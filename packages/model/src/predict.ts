@@ -63,7 +63,8 @@ export async function predict(
 
 /**
  * {@link predict} slice by slice, in the scan's order, for who does not want to hold the whole: beside the scan, memory is that of its planes at
- * the network's size and of a few slices. A slice is given out while later ones are computed; it may be left early.
+ * the network's size and of a few slices. A slice is given out while later ones are computed; it may be left early. All are given out in the same arrays:
+ * one that is to be kept beyond its turn has to be copied.
  */
 export function predictSlices(
   model: LesionModel,
@@ -72,7 +73,8 @@ export function predictSlices(
   options: PredictOptions = {},
 ): AsyncGenerator<Prediction, void, void> {
   const [width, height] = scan.size;
-  return predictInto(model, weights, scan, () => emptyPrediction(width * height), options);
+  const place = emptyPrediction(width * height);
+  return predictInto(model, weights, scan, () => place, options);
 }
 
 async function* predictInto(
@@ -119,9 +121,10 @@ function createEnlargement(
   const columns: AxisMap = axisMap(size, width);
   const rows: AxisMap = axisMap(size, height);
   const orientation = orientationOf(scan);
+  const scratch = new Float32Array(size * width);
   return (logits, target) => {
     turn(logits, size, size, orientation);
-    sigmoidInPlace(resizePlane(logits, columns, rows, target));
+    sigmoidInPlace(resizePlane(logits, columns, rows, target, scratch));
   };
 }
 

@@ -91,11 +91,12 @@ function resizeStack(
   const columns = axisMap(width, size);
   const rows = axisMap(height, size);
   const plane = new Float32Array(width * height);
+  const scratch = new Float32Array(height * size);
   const result = new Float32Array(size * size * depth);
   for (let z = 0; z < depth; z++) {
     fill(z * plane.length, plane);
     const target = result.subarray(z * size * size, (z + 1) * size * size);
-    turn(resizePlane(plane, columns, rows, target), size, size, orientation);
+    turn(resizePlane(plane, columns, rows, target, scratch), size, size, orientation);
   }
   return result;
 }

@@ -53,6 +53,7 @@ export function axisMap(from: number, to: number): AxisMap {
  * Resamples one plane [height][width] to the maps' target size. The mean of the plane is kept when both
  * axes shrink; values never leave the range of the source.
  *
+ * @param scratch `rows.from * columns.to` values that are overwritten: given again for every plane of a scan, they spare the collector.
  * @throws {RangeError} when `source` is not of the maps' source size.
  */
 export function resizePlane(
@@ -60,19 +61,19 @@ export function resizePlane(
   columns: AxisMap,
   rows: AxisMap,
   target: Float32Array = new Float32Array(columns.to * rows.to),
+  scratch: Float32Array = new Float32Array(rows.from * columns.to),
 ): Float32Array {
   if (source.length !== columns.from * rows.from) {
     throw new RangeError(
       `plane has ${source.length} values, wanted ${columns.from} x ${rows.from}`,
     );
   }
-  const across = new Float32Array(rows.from * columns.to);
   if (columns.stride === 2) {
-    mixColumns(source, columns, across);
+    mixColumns(source, columns, scratch);
   } else {
-    sumColumns(source, columns, across);
+    sumColumns(source, columns, scratch);
   }
-  sumRows(across, rows, columns.to, target);
+  sumRows(scratch, rows, columns.to, target);
   return target;
 }
 

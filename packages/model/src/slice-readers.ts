@@ -1,4 +1,10 @@
-import { compileReader, type Engine, type Graph, type Program } from '@consilium/compute';
+import {
+  compileReader,
+  type Engine,
+  type Graph,
+  type Program,
+  type RunResult,
+} from '@consilium/compute';
 import { given } from './batch-gradient.ts';
 import { createMicrobatch, cut, type Microbatch } from './microbatch.ts';
 import { forwardGraph } from './network.ts';
@@ -82,6 +88,11 @@ async function read(
 ): Promise<SliceLogits> {
   const plane = network.size ** 2;
   return microbatch.run(async (parts, programs) => {
+    const [whole] = parts;
+    if (whole?.samples === batch) {
+      const program = await programs('forward', batch);
+      return logitsOf(await program.run({ image }, weights, signal && { signal }));
+    }
     const logits = {
       lung: new Float32Array(batch * plane),
       lesion: new Float32Array(batch * plane),
@@ -89,12 +100,16 @@ async function read(
     for (const part of parts) {
       const program = await programs('forward', part.samples);
       const inputs = cut({ image }, part, batch);
-      const { outputs } = await program.run(inputs, weights, signal && { signal });
-      logits.lung.set(given(outputs['lung'], 'lung'), part.from * plane);
-      logits.lesion.set(given(outputs['lesion'], 'lesion'), part.from * plane);
+      const seen = logitsOf(await program.run(inputs, weights, signal && { signal }));
+      logits.lung.set(seen.lung, part.from * plane);
+      logits.lesion.set(seen.lesion, part.from * plane);
     }
     return logits;
   });
+}
+
+function logitsOf({ outputs }: RunResult): SliceLogits {
+  return { lung: given(outputs['lung'], 'lung'), lesion: given(outputs['lesion'], 'lesion') };
 }
 
 /** An engine that compiles for one vector of weights; its programs pass over those that a run is given. */

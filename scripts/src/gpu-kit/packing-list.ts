@@ -27,7 +27,7 @@ const entries = [new URL('./kit-main.ts', import.meta.url), new URL('./part.ts',
 const besides: readonly (readonly [from: string, to: string])[] = [
   ['scripts/src/gpu-kit/run.sh', 'run.sh'],
   ['scripts/src/gpu-kit/torch-unet.py', 'app/scripts/gpu-kit/torch-unet.py'],
-  ['scripts/src/bench-train-torch.py', 'app/scripts/bench-train-torch.py'],
+  ['scripts/src/reference-unet-torch.py', 'app/scripts/reference-unet-torch.py'],
   ['packages/docs/guides/gpu-kit.md', 'README.md'],
   ['LICENSE', 'LICENSE'],
 ];

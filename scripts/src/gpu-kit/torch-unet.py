@@ -2,7 +2,7 @@
 
 Takes one JSON argument: {"device", "network": {"widths", "groups"}, "patience": {...}, "training": [{"batch", "size"}, ...],
 "reading": [{"batch", "size"}, ...]}. Writes one JSON value a line: first about itself, then one for each measurement. The network and the
-loss are those of bench-train-torch.py beside it. Each is measured twice: with float32 throughout, and as PyTorch comes,
+loss are those of reference-unet-torch.py beside it. Each is measured twice: with float32 throughout, and as PyTorch comes,
 where convolutions on newer NVIDIA GPUs round their operands to TF32.
 """
 
@@ -14,8 +14,8 @@ import time
 
 import torch
 
-beside = pathlib.Path(__file__).resolve().parent.parent / "bench-train-torch.py"
-spec = importlib.util.spec_from_file_location("bench_train_torch", beside)
+beside = pathlib.Path(__file__).resolve().parent.parent / "reference-unet-torch.py"
+spec = importlib.util.spec_from_file_location("reference_unet_torch", beside)
 reference = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(reference)
 

@@ -1,13 +1,4 @@
-"""PyTorch's side of bench-train: the same network, loss and optimizer on as many threads.
-
-Reads one JSON command a line: {"steps": n} trains n steps and answers {"ms": [{"wall": x, "cpu": x}, ...], "loss": x,
-"peakMib": x}, the peak being that of the whole process. The first line it writes describes itself. The architecture is that of bench-train.ts, layer by layer.
-"""
-
-import json
-import resource
-import sys
-import time
+"""The reference U-Net and its loss in PyTorch: layer by layer those of reference-unet.ts. For the benchmarks' scripts, which load it as a module."""
 
 import torch
 from torch import nn
@@ -57,33 +48,3 @@ def loss_of(logits, target):
     overlap = 2 * (probability * target).sum() + 1
     both = probability.sum() + target.sum() + 1
     return functional.binary_cross_entropy_with_logits(logits, target) + 1 - overlap / both
-
-
-def main():
-    init = json.loads(sys.argv[1])
-    torch.set_num_threads(init["threads"])
-    torch.manual_seed(init["seed"])
-    net = UNet(init["widths"], init["groups"])
-    optimizer = torch.optim.Adam(net.parameters(), lr=init["learningRate"])
-    shape = (init["batch"], 1, init["size"], init["size"])
-    image = torch.rand(shape)
-    target = (image > 0.7).float()
-    parameters = sum(p.numel() for p in net.parameters())
-    print(json.dumps({"version": torch.__version__, "parameters": parameters}), flush=True)
-    for line in sys.stdin:
-        times = []
-        loss = None
-        for _ in range(json.loads(line)["steps"]):
-            start, start_cpu = time.perf_counter(), time.process_time()
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(net(image), target)
-            loss.backward()
-            optimizer.step()
-            wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
-            times.append({"wall": wall * 1000, "cpu": cpu * 1000})
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"ms": times, "loss": loss.item(), "peakMib": peak}), flush=True)
-
-
-if __name__ == "__main__":
-    main()
