@@ -1,11 +1,12 @@
 import { blockedDomain } from './blocked-values.ts';
-import { imageShape, type NormGeometry, type Shape, type Summed, sizeOf } from './graph.ts';
+import { type NormGeometry, type Shape, type Summed, sizeOf } from './graph.ts';
+import { flatShape, planesOf } from './image-planes.ts';
 import { blockedConv, lowerBlockedAffine } from './lower-blocked-conv.ts';
 import type { OnnxModel } from './onnx-model.ts';
 import { sumSamples } from './sum-samples.ts';
 
-// The formulas and letters of lower-norm.ts on blocked images: sums over pixels leave [N, C], and what multiplies and adds
-// per channel is a convolution by one value.
+// The formulas and letters of lower-norm.ts on blocked images: sums over pixels, and over the planes of an image with depth, leave
+// [N, C], and what multiplies and adds per channel (of every plane) is a convolution by one value.
 
 /** y = c · (r γ) + β, with negative values set to 0 where `relu`. */
 export function lowerBlockedGroupNorm(
@@ -15,15 +16,16 @@ export function lowerBlockedGroupNorm(
   geometry: NormGeometry,
   relu: boolean,
 ): string {
-  const [n, channels] = imageShape(shapes.x, 'groupNorm');
+  const { groups } = geometry;
+  const { channels } = planesOf(shapes.x, 'groupNorm');
   const { centred, inverseDeviation } = statistics(model, x, shapes, geometry);
-  const perGroup = [1, geometry.groups, channels / geometry.groups];
+  const perGroup = [1, groups, channels / groups];
   const factor = model.node('Mul', [inverseDeviation, model.reshape(scale, perGroup)]);
-  const offset = model.reshape(
-    model.node('Expand', [model.reshape(shift, [1, channels]), model.ints([n, channels])]),
-    [n * channels],
-  );
-  return lowerBlockedAffine(model, centred, shapes.x, factor, { offset, relu });
+  const offset = toPlanes(model, model.reshape(shift, perGroup), shapes.x, groups);
+  return affine(model, centred, shapes.x, toPlanes(model, factor, shapes.x, groups), {
+    offset,
+    relu,
+  });
 }
 
 /** dγ = Σ over samples, of all or of each example, of r · Σ dy·c. */
@@ -34,7 +36,7 @@ export function lowerBlockedGroupNormScaleGradient(
   geometry: NormGeometry & Summed,
 ): string {
   const { groups, examples } = geometry;
-  const [n, channels] = imageShape(shapes.x, 'groupNorm');
+  const { samples: n, channels } = planesOf(shapes.x, 'groupNorm');
   const { products } = normSums(model, x, dy, shapes, geometry);
   const summed = sumSamples(model, products, [n, groups, channels / groups], examples);
   return model.reshape(summed, examples === null ? [channels] : [examples, channels]);
@@ -47,10 +49,10 @@ export function lowerBlockedGroupNormInputGradient(
   shapes: { x: Shape; block: number },
   geometry: NormGeometry,
 ): string {
-  const [n, channels, height, width] = imageShape(shapes.x, 'groupNorm');
+  const { channels, depth, height, width } = planesOf(shapes.x, 'groupNorm');
   const { groups } = geometry;
   const perGroup = channels / groups;
-  const size = perGroup * height * width;
+  const size = perGroup * depth * height * width;
   const { centred, inverseDeviation: r } = statistics(model, x, shapes, geometry);
   const { sums, products } = normSums(model, x, dy, shapes, geometry);
   const gamma = model.reshape(scale, [1, groups, perGroup]);
@@ -59,14 +61,9 @@ export function lowerBlockedGroupNormInputGradient(
   const rShare = model.node('Mul', [r, model.float(-1 / size)]);
   const p = model.node('Mul', [model.node('Mul', [r, rShare]), overGroup(products)]);
   const q = model.node('Mul', [rShare, overGroup(sums)]);
-  const toChannels = (values: string): string =>
-    model.reshape(model.node('Expand', [values, model.ints([n, groups, perGroup])]), [
-      n * channels,
-    ]);
-  const sum = lowerBlockedAffine(model, centred, shapes.x, toChannels(p), {
-    offset: toChannels(q),
-  });
-  return lowerBlockedAffine(model, dy, shapes.x, model.node('Mul', [r, gamma]), { sum });
+  const spread = (values: string): string => toPlanes(model, values, shapes.x, groups);
+  const sum = affine(model, centred, shapes.x, spread(p), { offset: spread(q) });
+  return affine(model, dy, shapes.x, spread(model.node('Mul', [r, gamma])), { sum });
 }
 
 /** The sum over every channel of all samples, [C], or of each example's. */
@@ -76,7 +73,7 @@ export function lowerBlockedChannelSum(
   shapes: { x: Shape; block: number },
   { examples }: Summed,
 ): string {
-  const [n, channels] = imageShape(shapes.x, 'channelSum');
+  const { samples: n, channels } = planesOf(shapes.x, 'channelSum');
   return sumSamples(model, sumPixels(model, x, shapes), [n, channels], examples);
 }
 
@@ -87,22 +84,17 @@ function statistics(
   shapes: { x: Shape; block: number },
   { groups, epsilon }: NormGeometry,
 ): { centred: string; inverseDeviation: string } {
-  const [n, channels] = imageShape(shapes.x, 'groupNorm');
+  const { samples: n, channels, depth } = planesOf(shapes.x, 'groupNorm');
   const perGroup = channels / groups;
   const share = model.float(1 / sizeOf(shapes.x.slice(2)));
   const groupMean = (sums: string): string => {
     const means = model.reshape(model.node('Mul', [sums, share]), [n, groups, perGroup]);
     return model.node('ReduceMean', [means], { axes: [2], keepdims: 1 });
   };
-  const offset = model.reshape(
-    model.node('Expand', [
-      model.node('Neg', [groupMean(sumPixels(model, x, shapes))]),
-      model.ints([n, groups, perGroup]),
-    ]),
-    [n * channels],
-  );
-  const ones = model.floats(new Float32Array(n * channels).fill(1));
-  const centred = lowerBlockedAffine(model, x, shapes.x, ones, { offset });
+  const mean = groupMean(sumPixels(model, x, shapes));
+  const offset = toPlanes(model, model.node('Neg', [mean]), shapes.x, groups);
+  const ones = model.floats(new Float32Array(n * depth * channels).fill(1));
+  const centred = affine(model, x, shapes.x, ones, { offset });
   const variance = groupMean(sumProducts(model, centred, centred, shapes));
   const raised = model.node('Add', [variance, model.float(epsilon)]);
   return {
@@ -119,13 +111,36 @@ function normSums(
   shapes: { x: Shape; block: number },
   geometry: NormGeometry,
 ): { sums: string; products: string } {
-  const [n, channels] = imageShape(shapes.x, 'groupNorm');
+  const { samples: n, channels } = planesOf(shapes.x, 'groupNorm');
   const perGroup = [n, geometry.groups, channels / geometry.groups];
   const sums = model.reshape(sumPixels(model, dy, shapes), perGroup);
   const { centred, inverseDeviation } = statistics(model, x, shapes, geometry);
   const dots = sumProducts(model, dy, centred, shapes);
   const raw = model.reshape(dots, perGroup);
   return { sums, products: model.node('Mul', [inverseDeviation, raw]) };
+}
+
+/** Values per sample and channel, or per group, that broadcast to [N, G, C/G], for every plane: [N · D · C]. */
+function toPlanes(model: OnnxModel, values: string, shape: Shape, groups: number): string {
+  const { samples: n, depth, channels } = planesOf(shape, 'groupNorm');
+  const perGroup = [n, groups, channels / groups];
+  const perChannel = model.node('Expand', [values, model.ints(perGroup)]);
+  if (depth === 1) return model.reshape(perChannel, [n * channels]);
+  const perPlane = model.node('Expand', [
+    model.reshape(perChannel, [n, 1, channels]),
+    model.ints([n, depth, channels]),
+  ]);
+  return model.reshape(perPlane, [n * depth * channels]);
+}
+
+function affine(
+  model: OnnxModel,
+  x: string,
+  shape: Shape,
+  factor: string,
+  extras: { offset?: string; sum?: string; relu?: boolean },
+): string {
+  return lowerBlockedAffine(model, x, flatShape(planesOf(shape, 'groupNorm')), factor, extras);
 }
 
 /** The sum over every channel of every sample, [N, C]. */
@@ -158,20 +173,23 @@ function sumProducts(
 // The runtime adds one pixel after the other, and errors grow with the length of such a chain.
 const longestChain = 256;
 
-/** An image's channels, each cut into strips of so many rows, as planes of their own. */
+/** An image's channels, those of each plane by themselves, each cut into strips of so many rows, as planes of their own. */
 function stripsOf(shape: Shape): { planes: number; rows: number; width: number } {
-  const [n, channels, height, width] = imageShape(shape, 'groupNorm');
+  const { samples: n, depth, channels, height, width } = planesOf(shape, 'groupNorm');
   let rows = height;
   while (rows * width > longestChain && rows % 2 === 0) rows /= 2;
-  return { planes: (n * channels * height) / rows, rows, width };
+  return { planes: (n * depth * channels * height) / rows, rows, width };
 }
 
 /** Values for every strip, summed: [N, C]. */
 function overStrips(model: OnnxModel, x: string, shapes: { x: Shape; block: number }): string {
-  const [n, channels, height] = imageShape(shapes.x, 'groupNorm');
+  const { samples: n, depth, channels, height } = planesOf(shapes.x, 'groupNorm');
   const { rows } = stripsOf(shapes.x);
   const { block } = shapes;
-  const parts = model.reshape(x, [(n * channels) / block, height / rows, block]);
-  const sums = model.node('ReduceSum', [parts, model.ints([1])], { keepdims: 0 });
-  return model.reshape(sums, [n, channels]);
+  const sum = (values: string): string =>
+    model.node('ReduceSum', [values, model.ints([1])], { keepdims: 0 });
+  const parts = model.reshape(x, [(n * depth * channels) / block, height / rows, block]);
+  const byPlane = sum(parts);
+  const summed = depth === 1 ? byPlane : sum(model.reshape(byPlane, [n, depth, channels]));
+  return model.reshape(summed, [n, channels]);
 }

@@ -84,7 +84,7 @@ function wideProduct(
   // Rows of zeros above and below cost the runtime nothing, unless strips must have them.
   const edges = strips === 1 && bottom >= 0;
   const [top, under] = edges ? [0, 0] : [padding, bottom];
-  const padded = pad(model, innermost, unfolded.shape, lanes, {
+  const padded = padImage(model, innermost, unfolded.shape, lanes, {
     pads: [top, padding, under, right],
     skip: sides && top === 0 && under === 0,
     block,
@@ -144,7 +144,8 @@ function stripsOf(
   return counts.find(small) ?? counts.at(-1);
 }
 
-function pad(
+/** The unfolded image with zeros around, its rows flattened. */
+export function padImage(
   model: OnnxModel,
   x: string,
   shape: Shape,

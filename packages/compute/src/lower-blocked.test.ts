@@ -116,6 +116,17 @@ const cases: OperatorCase[] = [
     name: 'a convolution to fewer channels than a block',
     build: (g, p) => g.conv2d(blockedImage(g, p, b), p([3, b, 3, 3]), p([3])),
   },
+  {
+    name: 'group norm and pool of fewer channels than a block',
+    build: (g, p) => {
+      const few = g.conv2d(blockedImage(g, p, b, [4, 6]), p([4, b, 3, 3]), p([4]));
+      return g.maxPool2d(g.relu(g.groupNorm(few, p([4]), p([4]), 2)));
+    },
+  },
+  {
+    name: 'mean of fewer channels than a block',
+    build: (g, p) => g.mean(g.conv2d(blockedImage(g, p, b), p([3, b, 3, 3]), p([3]))),
+  },
   { name: 'sum', build: (g, p) => g.sum(blockedImage(g, p, b)) },
   { name: 'mean', build: (g, p) => g.mean(blockedImage(g, p, b)) },
 ];

@@ -1,6 +1,7 @@
 import type { BlockedValues } from './blocked-values.ts';
 import type { Fusions } from './find-fusions.ts';
-import { type Graph, type GraphNode, imageShape, nodeAt, type Shape } from './graph.ts';
+import { type Graph, type GraphNode, gridShape, nodeAt, type Shape } from './graph.ts';
+import { planesOf } from './image-planes.ts';
 import { lowerBlockedConv, lowerBlockedConvTranspose } from './lower-blocked-conv.ts';
 import { lowerBlockedEnlargedConv } from './lower-blocked-enlarged.ts';
 import {
@@ -16,21 +17,15 @@ import {
   lowerBlockedUpsample,
 } from './lower-blocked-pool.ts';
 import { lowerBlockedConvWeightGradient } from './lower-blocked-weight-gradient.ts';
+import { isDeepGeometry, lowerDeepConv, lowerDeepConvTranspose } from './lower-deep-conv.ts';
+import { lowerDeepConvWeightGradient } from './lower-deep-weight-gradient.ts';
 import type { OnnxModel } from './onnx-model.ts';
 
 type Convolution = Extract<GraphNode, { op: 'conv' | 'convTranspose' }>;
+type WeightGradient = Extract<GraphNode, { op: 'convWeightGradient' }>;
 
 function isConvolution(node: GraphNode): node is Convolution {
   return node.op === 'conv' || node.op === 'convTranspose';
-}
-
-/** What the runtime has on blocked images: two axes, one group, neighbouring taps. */
-function isPlain({
-  shape,
-  dilation,
-  groups,
-}: Convolution | Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
-  return shape.length === 4 && dilation === 1 && groups === 1;
 }
 
 /**
@@ -88,9 +83,15 @@ export class BlockedLowering {
       case 'leakyReluGradient':
       case 'slice':
         return this.#perValue(index, node);
+      case 'constant':
+        this.#values.setUniform(index, this.#model.float(node.value), node.shape);
+        return true;
+      case 'fill':
+        this.#values.setUniform(index, this.#values.plain(node.inputs[0]), node.shape);
+        return true;
       case 'sum':
       case 'mean': {
-        if (!this.#values.isBlocked(node.inputs[0])) return false;
+        if (!this.#isWhole(node.inputs[0])) return false;
         this.#values.setPlain(index, this.#standard(node, this.#blocked));
         return true;
       }
@@ -102,6 +103,11 @@ export class BlockedLowering {
   readonly #shape = (index: number): Shape => nodeAt(this.#graph.nodes, index).shape;
   readonly #blocked = (index: number): string => this.#values.blocked(index, this.#shape(index));
 
+  /** Whether the result is blocked, without the zeros that fill the last block of a convolution to fewer channels. */
+  #isWhole(index: number): boolean {
+    return this.#values.isBlocked(index) && this.#values.fits(this.#shape(index));
+  }
+
   /** Operators that treat all values, or all whole blocks of channels, alike. */
   #perValue(index: number, node: GraphNode): boolean {
     const inputs: readonly (number | undefined)[] = node.inputs;
@@ -110,7 +116,11 @@ export class BlockedLowering {
     if (!fits || !given.some((input) => this.#values.isBlocked(input))) return false;
     if (node.op === 'slice' && (node.axis !== 1 || node.from % this.#values.block !== 0))
       return false;
-    this.#values.setBlocked(index, this.#standard(node, this.#blocked), node.shape);
+    // A scalar is not spread over the image first.
+    const spreads = node.op === 'add' || node.op === 'mul';
+    const at = (input: number): string =>
+      (spreads ? this.#values.uniform(input) : undefined) ?? this.#blocked(input);
+    this.#values.setBlocked(index, this.#standard(node, at), node.shape);
     return true;
   }
 
@@ -132,10 +142,10 @@ export class BlockedLowering {
 
   #convolution(index: number, node: Convolution): boolean {
     if (this.#enlarged(index, node)) return true;
-    if (!isPlain(node)) return false;
+    const [x, w] = node.inputs;
+    if (!this.#hasKernel(node, this.#shape(w))) return false;
     const { block } = this.#values;
-    const [x] = node.inputs;
-    const read = imageShape(this.#shape(x), node.name)[1];
+    const read = gridShape(this.#shape(x), node.name)[1];
     if (read % block !== 0 && read > block) return false;
     if (node.op === 'convTranspose' && node.stride !== 1) return false;
     if (!this.#values.fits(node.shape)) {
@@ -180,18 +190,32 @@ export class BlockedLowering {
     const { block } = this.#values;
     const [x, w] = node.inputs;
     const inputs = [this.#anyLayout(x), this.#values.plain(w)] as const;
-    const shapes = { w: this.#shape(w), block };
+    const shapes = { w: this.#shape(w), planes: planesOf(node.shape, node.name), block };
+    const isDeep = node.shape.length === 5;
     if (node.op === 'convTranspose') {
+      if (isDeep) return lowerDeepConvTranspose(this.#model, inputs, shapes, node, extras.sum);
       return lowerBlockedConvTranspose(this.#model, inputs, shapes, node, extras.sum);
     }
     const b = node.inputs[2];
     const bias = b === undefined ? undefined : this.#values.plain(b);
-    return lowerBlockedConv(this.#model, inputs, shapes, node, { bias, ...extras });
+    const lowerConv = isDeep ? lowerDeepConv : lowerBlockedConv;
+    return lowerConv(this.#model, inputs, shapes, node, { bias, ...extras });
   }
 
-  /** Blocked, or plain where the channels fill no block. */
+  /** Whether the runtime has, on blocked images, what the node needs for kernels of shape `w`. */
+  #hasKernel(node: Convolution | WeightGradient, w: Shape): boolean {
+    const [, , kernel] = gridShape(w, node.name);
+    if (kernel.length === 2) return node.dilation === 1 && node.groups === 1;
+    const [size = 1] = kernel;
+    // See lowerDeepConv.
+    const biased = node.op === 'conv' && node.inputs[2] !== undefined;
+    return isDeepGeometry(node) && !(biased && 2 * node.padding >= size);
+  }
+
+  /** Blocked, or plain where the channels fill no block; plane by plane. */
   #anyLayout(index: number): string {
-    return this.#values.fits(this.#shape(index)) ? this.#blocked(index) : this.#values.plain(index);
+    const shape = this.#shape(index);
+    return this.#values.fits(shape) ? this.#blocked(index) : this.#values.plainPlanes(index, shape);
   }
 
   /** Whether the result at `index` is to go through its `relu` at once; the `relu` then has nothing left to do. */
@@ -201,8 +225,8 @@ export class BlockedLowering {
     return true;
   }
 
-  #weightGradient(index: number, node: Extract<GraphNode, { op: 'convWeightGradient' }>): boolean {
-    if (!isPlain(node) || node.examples !== null) return false;
+  #weightGradient(index: number, node: WeightGradient): boolean {
+    if (node.examples !== null || !this.#hasKernel(node, node.shape)) return false;
     const { block } = this.#values;
     const [x, dy] = node.inputs;
     const usable = [x, dy].every((input) => {
@@ -215,7 +239,9 @@ export class BlockedLowering {
       shape: this.#shape(input),
     });
     const shapes = { w: node.shape, block };
-    const name = lowerBlockedConvWeightGradient(this.#model, image(x), image(dy), shapes, node);
+    const lowerGradient =
+      node.shape.length === 5 ? lowerDeepConvWeightGradient : lowerBlockedConvWeightGradient;
+    const name = lowerGradient(this.#model, image(x), image(dy), shapes, node);
     if (name === undefined) return false;
     this.#values.setPlain(index, name);
     return true;
@@ -224,7 +250,7 @@ export class BlockedLowering {
   /** Operators with a lowering of their own for images that are blocked already. */
   #image(index: number, node: GraphNode): boolean {
     const inputs: readonly (number | undefined)[] = node.inputs;
-    if (!inputs.some((input) => input !== undefined && this.#values.isBlocked(input))) return false;
+    if (!inputs.some((input) => input !== undefined && this.#isWhole(input))) return false;
     const model = this.#model;
     const values = this.#values;
     const block = values.block;
@@ -264,16 +290,24 @@ export class BlockedLowering {
         );
       }
       case 'maxPool':
-        return finish(lowerBlockedPool(model, 'MaxPool', at(node.inputs[0]), node.size));
-      case 'avgPool':
-        return finish(lowerBlockedPool(model, 'AveragePool', at(node.inputs[0]), node.size));
+      case 'avgPool': {
+        const [x] = node.inputs;
+        const op = node.op === 'maxPool' ? 'MaxPool' : 'AveragePool';
+        return finish(
+          lowerBlockedPool(model, op, at(x), { shape: this.#shape(x), block }, node.size),
+        );
+      }
       case 'maxPoolGradient': {
         const [x, dy] = node.inputs;
-        return finish(lowerBlockedMaxPoolGradient(model, [at(x), at(dy)], node.size));
+        const blocked = { shape: node.shape, block };
+        return finish(lowerBlockedMaxPoolGradient(model, [at(x), at(dy)], blocked, node.size));
       }
-      case 'upsample':
-        if (this.#leaveOut(index, node.inputs[0])) return true;
-        return finish(lowerBlockedUpsample(model, at(node.inputs[0]), node.factor));
+      case 'upsample': {
+        const [x] = node.inputs;
+        if (this.#leaveOut(index, x)) return true;
+        const blocked = { shape: this.#shape(x), block };
+        return finish(lowerBlockedUpsample(model, at(x), blocked, node.factor));
+      }
       case 'upsampleBilinear2d':
         return finish(lowerBlockedBilinear(model, at(node.inputs[0])));
       default:

@@ -13,6 +13,18 @@ test('counts products by whether they lie in whole blocks', () => {
   expect(shareInBlocks(g.build(), 8)).toBe(1);
 });
 
+test('over three axes counts what has stride 1 and no dilation', () => {
+  const g = createGraph();
+  const x = g.input('x', [1, 16, 4, 4, 4]);
+  const near = g.conv3d(x, g.parameter('near', [16, 16, 1, 1, 1])); // 256 for each of 64 pixels
+  const far = g.conv3d(near, g.parameter('far', [32, 16, 3, 3, 3]), null, { stride: 2 }); // 32 · 16 · 27 for each of 8
+  const wide = g.conv3d(far, g.parameter('wide', [16, 32, 2, 2, 2]), null, { dilation: 2 }); // 16 · 32 · 8
+  g.output('y', wide);
+  const pixels = wide.shape.slice(2).reduce((product, size) => product * size, 1);
+  const all = 64 * 256 + 8 * 32 * 16 * 27 + pixels * 16 * 32 * 8;
+  expect(shareInBlocks(g.build(), 16)).toBeCloseTo((64 * 256) / all, 12);
+});
+
 test('a graph without convolutions has no share', () => {
   const g = createGraph();
   g.output('y', g.relu(g.input('x', [4])));
