@@ -10,6 +10,14 @@ import {
   nodeAt,
   type ParameterGradient,
 } from './graph.ts';
+import {
+  lowerLeakyReluGradient,
+  lowerReluGradient,
+  lowerSigmoidGradient,
+  lowerSilu,
+  lowerSiluGradient,
+  lowerSoftmaxGradient,
+} from './lower-activation.ts';
 import { BlockedLowering } from './lower-blocked.ts';
 import {
   lowerConv,
@@ -162,6 +170,7 @@ function lower(
   target: OnnxTarget,
 ): string {
   const portability = { portable: target === 'portable' };
+  const pair = ([a, b]: readonly [number, number]): readonly [string, string] => [at(a), at(b)];
   const shapeAt = (index: number): readonly number[] => nodeAt(graph.nodes, index).shape;
   switch (node.op) {
     case 'input':
@@ -179,30 +188,22 @@ function lower(
       return model.node('Relu', node.inputs.map(at));
     case 'sigmoid':
       return model.node('Sigmoid', node.inputs.map(at));
-    case 'silu': {
-      const x = at(node.inputs[0]);
-      return model.node('Mul', [x, model.node('Sigmoid', [x])]);
-    }
-    case 'reluGradient': {
-      const [y, dy] = node.inputs;
-      return model.node('Mul', [at(dy), positiveMask(model, at(y))]);
-    }
+    case 'silu':
+      return lowerSilu(model, at(node.inputs[0]));
     case 'leakyRelu':
       return model.node('LeakyRelu', node.inputs.map(at), { alpha: { float: node.slope } });
-    case 'leakyReluGradient': {
-      const [y, dy] = node.inputs;
-      const above = model.node('Mul', [positiveMask(model, at(y)), model.float(1 - node.slope)]);
-      const slope = model.node('Add', [above, model.float(node.slope)]);
-      return model.node('Mul', [at(dy), slope]);
-    }
     case 'softmax':
       return model.node('Softmax', node.inputs.map(at), { axis: 1 });
-    case 'softmaxGradient': {
-      const [y, dy] = node.inputs;
-      const product = model.node('Mul', [at(dy), at(y)]);
-      const dot = model.node('ReduceSum', [product, model.ints([1])], { keepdims: 1 });
-      return model.node('Mul', [at(y), model.node('Sub', [at(dy), dot])]);
-    }
+    case 'reluGradient':
+      return lowerReluGradient(model, pair(node.inputs));
+    case 'leakyReluGradient':
+      return lowerLeakyReluGradient(model, pair(node.inputs), node.slope);
+    case 'softmaxGradient':
+      return lowerSoftmaxGradient(model, pair(node.inputs));
+    case 'sigmoidGradient':
+      return lowerSigmoidGradient(model, pair(node.inputs));
+    case 'siluGradient':
+      return lowerSiluGradient(model, pair(node.inputs));
     case 'dropout':
       throw new ComputeError('BAD_GRAPH', `${node.name}: dropout is exposed before it is emitted`);
     case 'addChannels': {
@@ -210,19 +211,6 @@ function lower(
       const [, channels, spatial] = gridShape(node.shape, node.name);
       const column = model.reshape(at(b), [1, channels, ...spatial.map(() => 1)]);
       return model.node('Add', [at(x), column]);
-    }
-    case 'sigmoidGradient': {
-      const [y, dy] = node.inputs;
-      const slope = model.node('Mul', [at(y), model.node('Sub', [model.float(1), at(y)])]);
-      return model.node('Mul', [at(dy), slope]);
-    }
-    case 'siluGradient': {
-      const [x, dy] = node.inputs;
-      // With s = sigmoid(x) and y = x·s the slope is s + y·(1 − s).
-      const s = model.node('Sigmoid', [at(x)]);
-      const y = model.node('Mul', [at(x), s]);
-      const rest = model.node('Mul', [y, model.node('Sub', [model.float(1), s])]);
-      return model.node('Mul', [at(dy), model.node('Add', [s, rest])]);
     }
     case 'conv': {
       const [x, w, b] = node.inputs;
@@ -359,11 +347,6 @@ export function lowerClip(model: OnnxModel, rows: string, clipNorm: number): str
   const limit = model.float(clipNorm);
   const factor = model.node('Div', [limit, model.node('Max', [norms, limit])]);
   return model.node('Mul', [rows, factor]);
-}
-
-// min(y · huge, 1) is the 0/1 mask of where y is positive: onnxruntime has no faster way to it than this operator.
-function positiveMask(model: OnnxModel, y: string): string {
-  return model.node('HardSigmoid', [y], { alpha: { float: 1e38 }, beta: { float: 0 } });
 }
 
 function given(inputs: readonly (number | undefined)[]): number[] {
