@@ -132,8 +132,9 @@ test('brings every value to the grid as it is, or says that one does not fit', (
       }),
       fc.integer({ min: 0, max: 127 + 20 }),
       (bits, drawn, shift) => {
-        // Small values as often as large ones, all of the width.
-        const values = drawn.map(([value, less]) => (value >> (32 - bits)) >> less);
+        // Small values as often as large ones, all of the width; its least integer is in no payload.
+        const least = 1 - 2 ** (bits - 1);
+        const values = drawn.map(([value, less]) => Math.max(least, value >> (32 - bits)) >> less);
         const exponents = Int8Array.of(gridExponent, Math.min(127, gridExponent + shift));
         const update = { layout, bits, exponents, values: Int32Array.from(values) };
         const factor = 2 ** ((exponents[1] as number) - gridExponent);
@@ -147,7 +148,7 @@ test('brings every value to the grid as it is, or says that one does not fit', (
         }
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 2_000, seed: 1 },
   );
 });
 
