@@ -116,6 +116,82 @@ describe('names the layer and what is wrong with it', () => {
       (g, x) => g.bceWithLogits(x, g.input('t', [2, 1, 6, 8])),
       'bceWithLogits #2: target has shape [2, 1, 6, 8], wanted [2, 4, 6, 8]',
     ],
+    [
+      'groups that do not divide the results',
+      (g, x) => g.conv2d(x, g.parameter('w', [3, 2, 3, 3]), null, { groups: 2 }),
+      'conv2d w: 3 results do not divide into 2 groups',
+    ],
+    [
+      'a weight for other groups',
+      (g, x) => g.conv2d(x, g.parameter('w', [4, 4, 3, 3]), null, { groups: 2 }),
+      'conv2d w: the weight takes 8 channels, the input has 4',
+    ],
+    [
+      'taps further apart than the image is large',
+      (g, x) => g.conv2d(x, g.parameter('w', [3, 4, 3, 3]), null, { dilation: 4, padding: 0 }),
+      'conv2d w: the padded image is smaller than the kernel 9',
+    ],
+    [
+      'a flat image for three axes',
+      (g, x) => g.conv3d(x, g.parameter('w', [3, 4, 3, 3, 3])),
+      'conv3d w: wanted [samples, channels, depth, height, width], got [2, 4, 6, 8]',
+    ],
+    [
+      'a kernel that is no cube',
+      (g) => g.conv3d(g.input('v', [1, 2, 4, 4, 4]), g.parameter('w', [3, 2, 3, 3, 1])),
+      'conv3d w: the kernel 3×3×1 is not a cube',
+    ],
+    [
+      'a transposed convolution of other channels',
+      (g, x) => g.convTranspose2d(x, g.parameter('w', [3, 4, 2, 2]), null, { stride: 2 }),
+      'convTranspose2d w: the weight takes 3 channels, the input has 4',
+    ],
+    [
+      'output padding of a whole stride',
+      (g, x) =>
+        g.convTranspose2d(x, g.parameter('w', [4, 3, 2, 2]), null, { stride: 2, outputPadding: 2 }),
+      'convTranspose2d w: outputPadding 2 is not below the stride 2',
+    ],
+    [
+      'features of another number',
+      (g, x) => g.dense(g.flatten(x), g.parameter('w', [5, 96])),
+      'dense w: the weight takes 96 features, the input has 192',
+    ],
+    [
+      'an image where a matrix is wanted',
+      (g, x) => g.dense(x, g.parameter('w', [5, 4])),
+      'dense w: the input is no matrix but [2, 4, 6, 8]',
+    ],
+    [
+      'a cut through the samples',
+      (g, x) => g.slice(x, 0, 0, 1),
+      'slice #1: axis must be a whole number of at least 1, got 0',
+    ],
+    [
+      'an axis that is not there',
+      (g, x) => g.pad(x, 4, 1, 1),
+      'pad #1: axis 4 of a shape of 4 dimensions',
+    ],
+    [
+      'a rate of one',
+      (g, x) => g.dropout(x, g.input('seed', []), 1),
+      'dropout #2: the rate 1 is not in [0, 1)',
+    ],
+    [
+      'a slope of zero',
+      (g, x) => g.leakyRelu(x, 0),
+      'leakyRelu #1: the slope 0 is not within 0 and 1',
+    ],
+    [
+      'a focus that has no slope at zero',
+      (g, x) => g.focalLoss(x, x, { gamma: 0.5 }),
+      'focalLoss #1: gamma 0.5 is neither 0 nor at least 1',
+    ],
+    [
+      'a beta of zero',
+      (g, x) => g.smoothL1Loss(x, x, { beta: 0 }),
+      'smoothL1Loss #1: beta 0 is not positive',
+    ],
     ['a name used twice', (g) => g.input('x', [1]), 'x: the name is taken'],
     ['the reserved name', (g, x) => g.output('gradient', x), 'gradient: the name is taken'],
     ['a name with a space', (g) => g.input('a b', [1]), '"a b": names are of A-Za-z0-9_./-'],
