@@ -16,6 +16,7 @@ const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${n
 test.each([
   [/^(libp2p|@libp2p\/.*|@multiformats\/.*|it-pipe)$/, ['packages/network']],
   [/^onnxruntime-node$/, ['packages/compute']],
+  [/^@tensorflow\//, ['packages/compute']],
   [/^tweetnacl$/, ['packages/records']],
   [/^level$/, ['node', 'test']],
 ])('has one home for %s', (vendor, homes) => {

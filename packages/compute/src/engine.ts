@@ -2,8 +2,12 @@ import { ComputeError } from './error.ts';
 import { type Graph, layoutOf, nodeAt, sizeOf } from './graph.ts';
 import type { Reader, ReaderInit } from './reader.ts';
 import type { TrainingInit, TrainingProgram, TrainingState } from './training-program.ts';
+import { createTurns } from './turns.ts';
 
-/** What one run returns: every output by name, and for a differentiated graph the gradient (`gradientLayoutOf(graph)`). */
+/**
+ * What one run returns: every output by name, and for a differentiated graph the gradient (`gradientLayoutOf(graph)`), one after the other for each
+ * example where the graph has gradients by example.
+ */
 export interface RunResult {
   readonly outputs: Record<string, Float32Array>;
   readonly gradient?: Float32Array;
@@ -101,25 +105,20 @@ export function createProgram(
   release: () => Promise<void>,
 ): Program {
   const check = createFeedCheck(graph);
-  let last: Promise<unknown> = Promise.resolve();
+  const turns = createTurns();
   let closing: Promise<void> | undefined;
   return {
     async run(inputs, weights, options = {}) {
       if (closing !== undefined) throw new ComputeError('CLOSED', 'the program is closed');
       check(inputs, weights);
-      const result = last.then(() => {
+      return turns.take(async () => {
         options.signal?.throwIfAborted();
         return execute(inputs, weights);
       });
-      // The next run waits for this one whether it succeeds or not; its own caller gets the error.
-      last = result.then(ignore, ignore);
-      return result;
     },
     close() {
-      closing ??= last.then(release);
+      closing ??= turns.idle().then(release);
       return closing;
     },
   };
 }
-
-function ignore(): void {}

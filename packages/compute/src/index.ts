@@ -53,6 +53,7 @@ export {
 export { decodeOptimizerState, encodeOptimizerState } from './optimizer-state.ts';
 export { compileReader, type Reader, type ReaderInit } from './reader.ts';
 export { createReferenceEngine, interpret, type ReferenceResult } from './reference.ts';
+export { scaleToNorm } from './scale-to-norm.ts';
 export { type ToOnnxInit, toOnnx } from './to-onnx.ts';
 export {
   compileTraining,

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { RunResult } from './engine.ts';
 import { ComputeError } from './error.ts';
 import { type Graph, gradientLayoutOf, layoutOf, nodeAt } from './graph.ts';
+import { scaleToNorm } from './scale-to-norm.ts';
 import { hold, releaseTensor } from './tfjs-layout.ts';
 import { compute, isComputed } from './tfjs-operators.ts';
 
@@ -111,15 +112,9 @@ function joinGradients(graph: Graph, gradients: readonly Float32Array[]): Float3
       row.set(gradient.subarray(example * part, (example + 1) * part), offset);
       offset += part;
     }
-    if (clipNorm !== null) clip(row, clipNorm);
+    if (clipNorm !== null) scaleToNorm(row, clipNorm);
   }
   return joined;
-}
-
-function clip(row: Float32Array, clipNorm: number): void {
-  const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
-  // A row that is not finite stays so, for whoever reads it to refuse.
-  if (norm > clipNorm) for (const [i, value] of row.entries()) row[i] = (value * clipNorm) / norm;
 }
 
 async function read(result: tf.Tensor): Promise<Float32Array> {

@@ -1,15 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ComputeError } from './error.ts';
+import { createTurns } from './turns.ts';
 
 // TensorFlow.js has one active backend in a process. Whoever uses one waits for its turn.
-let last: Promise<unknown> = Promise.resolve();
+const turns = createTurns();
 
 /** Runs `work` when everybody in this process who asked before has finished; nobody else changes the active backend meanwhile. */
 export function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const turn = last.then(work);
-  // The next one waits for this one whether it succeeds or not; its own caller gets the error.
-  last = turn.catch(() => undefined);
-  return turn;
+  return turns.take(work);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Engine, Program } from './engine.ts';
 import { ComputeError } from './error.ts';
 import { type Graph, gradientLayoutOf, layoutOf } from './graph.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
+import { scaleToNorm } from './scale-to-norm.ts';
 import { createTurns } from './turns.ts';
 
 /** How a differentiated graph is trained. */
@@ -80,7 +81,7 @@ export function trainingOf(
         const { signal, learningRate } = options;
         const run = await program.run(inputs, weights, signal && { signal });
         const gradient = run.gradient ?? new Float32Array(part.length);
-        if (clipNorm !== undefined) clip(gradient, clipNorm);
+        if (clipNorm !== undefined) scaleToNorm(gradient, clipNorm);
         const before = takePart(layout, part, weights);
         const moving = before.slice();
         optimizer.step(moving, gradient, state, learningRate === undefined ? {} : { learningRate });
@@ -100,15 +101,6 @@ export function trainingOf(
       })),
     close: () => program.close(),
   };
-}
-
-function clip(gradient: Float32Array, clipNorm: number): void {
-  let squares = 0;
-  for (const value of gradient) squares += value * value;
-  const norm = Math.sqrt(squares);
-  if (norm <= clipNorm) return;
-  const factor = clipNorm / norm;
-  for (let i = 0; i < gradient.length; i++) gradient[i] = (gradient[i] as number) * factor;
 }
 
 function checkTraining(graph: Graph, init: TrainingInit, { weights, state }: TrainingState): void {

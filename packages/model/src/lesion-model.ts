@@ -71,7 +71,7 @@ export interface LesionModelInit {
   /** Slices that go through the network at once when reading. @default 1, whose images stay in a core's cache; 8 on a device */
   readBatch?: number;
   /**
-   * Reads with convolutions on 8-bit numbers, where the engine has them: some 1.3 times as fast on a CPU, and not to the last digit the same. The ranges
+   * Reads with convolutions on 8-bit numbers, where the engine has them: a whole prediction takes some four fifths of the time on a CPU, and is not the same (`npm run bench:int8`). The ranges
    * are taken from these inputs [slices][size][size], for which there are `calibrationInputs`; never from a site's patients. @default float32
    */
   int8?: readonly Float32Array[];

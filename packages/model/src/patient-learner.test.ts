@@ -1,4 +1,4 @@
-import { createOnnxEngine } from '@consilium/compute';
+import { ComputeError, createEngine, createOnnxEngine, type Engine } from '@consilium/compute';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Batch, emptyBatch } from './draw-batch.ts';
@@ -63,6 +63,33 @@ describe.each([1, 2])('with %i threads', (threads) => {
     );
   });
 });
+
+/** Any Vulkan device will do, a software one included (VK_ICD_FILENAMES). */
+async function webgpuEngine(): Promise<Engine | null> {
+  try {
+    return await createEngine('onnx-webgpu', { allowSoftware: true });
+  } catch (error) {
+    if (error instanceof ComputeError && error.code === 'PROVIDER_MISSING') return null;
+    throw error;
+  }
+}
+const webgpu = await webgpuEngine();
+afterAll(() => webgpu?.close());
+
+test.skipIf(webgpu === null)(
+  'and so it has on WebGPU, where more go together (needs a Vulkan device)',
+  async () => {
+    const learner = createPatientLearner(webgpu as Engine, task, slices, trained, () => undefined);
+    expect(learner.together).toBe(16);
+    const alone = [1, 2, 3].map(async (seed) => (await gradientsOf(learner, [patient(seed)]))[0]);
+    const [first, second, third] = [await alone[0], await alone[1], await alone[2]];
+    const got = await gradientsOf(learner, [3, 2, 2, 1, 3, 1].map(patient));
+    expect(got).toEqual([third, second, second, first, third, first]);
+    expect(first).not.toEqual(second);
+    await learner.close();
+  },
+  120_000,
+);
 
 describe('patients together', () => {
   const engine = createOnnxEngine();

@@ -1,4 +1,9 @@
-import { ComputeError, type OptimizerState, type TrainingState } from '@consilium/compute';
+import {
+  ComputeError,
+  type OptimizerState,
+  scaleToNorm,
+  type TrainingState,
+} from '@consilium/compute';
 import { isLocal, type Layout } from '@consilium/weights';
 import type { Batch } from './draw-batch.ts';
 import { ModelError } from './error.ts';
@@ -37,7 +42,7 @@ function here(model: LesionModel, { weights, state }: TrainingState): TrainingLo
   return {
     async step(batch, signal) {
       const { loss, lesionDice, gradient } = await model.learn(batch, weights, signal);
-      clip(gradient, training.clipNorm);
+      scaleToNorm(gradient, training.clipNorm);
       stepper.step(weights, gradient, state);
       return { loss, lesionDice };
     },
@@ -91,20 +96,5 @@ async function unlessOutOfMemory<T>(work: () => Promise<T | null>): Promise<T | 
   } catch (error) {
     if (error instanceof ComputeError && error.code === 'OUT_OF_MEMORY') return null;
     throw error;
-  }
-}
-
-/** Scales the gradient in place so that its L2 norm is at most `clipNorm`. */
-function clip(gradient: Float32Array, clipNorm: number): void {
-  let squares = 0;
-  for (const value of gradient) {
-    squares += value * value;
-  }
-  const norm = Math.sqrt(squares);
-  if (norm > clipNorm) {
-    const factor = clipNorm / norm;
-    for (let i = 0; i < gradient.length; i++) {
-      gradient[i] = (gradient[i] as number) * factor;
-    }
   }
 }

@@ -5,7 +5,7 @@ interface DataSheet extends Floor {
   readonly match: RegExp;
 }
 
-/** @see the makers' data sheets: H200, H100, A100, L40S, L4, T4, V100, A10, RTX 4090, RTX 3090, RTX A6000 */
+// Rounded, and not looked up again for this table: good for an order of magnitude. Compare one with its maker's page before quoting a floor by it.
 const sheets: readonly DataSheet[] = [
   { match: /H200/, gflopPerSecond: 67_000, gbytePerSecond: 4800 },
   { match: /H100.*PCIe/, gflopPerSecond: 51_000, gbytePerSecond: 2000 },
